@@ -1,0 +1,9 @@
+/** Cancellation in the house's shape: an AbortSignal that fired becomes a HoldfastError `cancelled`. */
+import { HoldfastError } from './errors.ts';
+
+/** @throws HoldfastError `cancelled` when the signal has fired; a HoldfastError given as the reason is thrown as it is */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal === undefined || !signal.aborted) return;
+  if (signal.reason instanceof HoldfastError) throw signal.reason;
+  throw new HoldfastError('cancelled', 'the operation was cancelled', { cause: signal.reason });
+}

@@ -1,0 +1,36 @@
+/** Options of every command, before or after the command word. Names and meanings are restic's. */
+import type { OptionTable, Values } from './option.ts';
+
+export const compressionModes = ['off', 'auto', 'fastest', 'better', 'max'] as const;
+
+export const globalOptions = {
+  repo: { kind: 'text', short: 'r', valueName: 'LOCATION', env: 'REPOSITORY', description: 'where the repository is: a directory' },
+  'repository-file': { kind: 'text', valueName: 'FILE', env: 'REPOSITORY_FILE', description: 'read the location from a file' },
+  'password-file': { kind: 'text', short: 'p', valueName: 'FILE', env: 'PASSWORD_FILE', description: 'read the password from a file' },
+  'password-command': {
+    kind: 'text',
+    valueName: 'COMMAND',
+    env: 'PASSWORD_COMMAND',
+    description: 'run a program that prints the password; no shell is involved',
+  },
+  'insecure-no-password': { kind: 'flag', description: 'the repository has an empty password' },
+  'key-hint': { kind: 'text', valueName: 'ID', env: 'KEY_HINT', description: 'try this key first' },
+  compression: {
+    kind: 'text',
+    valueName: 'MODE',
+    env: 'COMPRESSION',
+    choices: compressionModes,
+    description: 'how hard new data is compressed (default: auto)',
+  },
+  'pack-size': { kind: 'number', valueName: 'MIB', env: 'PACK_SIZE', description: 'size that new pack files aim at, in MiB (default: 16)' },
+  'no-lock': { kind: 'flag', description: 'do not lock the repository; for reading a repository that cannot be written' },
+  'retry-lock': { kind: 'duration', valueName: 'TIME', description: 'how long to wait for a lock that another holds, as in 5m (default: 0)' },
+  'cache-dir': { kind: 'text', valueName: 'DIR', env: 'CACHE_DIR', description: 'accepted for scripts made for restic; there is no cache yet' },
+  'no-cache': { kind: 'flag', description: 'accepted for scripts made for restic; there is no cache yet' },
+  json: { kind: 'flag', description: 'print JSON instead of text' },
+  quiet: { kind: 'flag', short: 'q', description: 'print errors and what was asked for, nothing else' },
+  verbose: { kind: 'count', short: 'v', description: 'say more; twice, or --verbose=2, names every file' },
+  help: { kind: 'flag', short: 'h', description: 'explain the command and its options' },
+} as const satisfies OptionTable;
+
+export type GlobalValues = Values<typeof globalOptions>;

@@ -1,0 +1,30 @@
+/** Names the file in errors of codecs and crypto, which know bytes only. */
+import { HoldfastError } from '../base/errors.ts';
+import { describeFile, type FileKind, type StoredFile } from '../storage/backend.ts';
+
+/** What a person can do about a damaged file of each kind. */
+const hints: Readonly<Record<FileKind, string>> = {
+  config: 'Restore the file config from a copy of the repository: its content cannot be made again.',
+  key: 'Restore the file from a copy of the repository, or remove it if another key opens the repository.',
+  lock: 'Make sure that no program uses the repository, then remove all its locks with `unlock --remove-all`.',
+  snapshot: 'The other snapshots are not affected. Restore the file from a copy of the repository, or forget this snapshot.',
+  index: 'Rebuild the index from the packs with `repair index`.',
+  pack: 'Run a check that reads all data to see which files are affected.',
+};
+
+export function damagedFile(file: StoredFile, problem: HoldfastError): HoldfastError {
+  return new HoldfastError('damaged', `${describeFile(file)} is damaged: ${problem.message}`, {
+    hint: hints[file.kind],
+    context: { ...problem.context, kind: file.kind, name: file.name },
+    cause: problem,
+  });
+}
+
+/** Runs `read` on the file's bytes; damage that it finds comes out with the file's name. */
+export function inFile<T>(file: StoredFile, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof HoldfastError && error.code === 'damaged' ? damagedFile(file, error) : error;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Takes finished packs into the repository and writes the index files that make them known.
+ *
+ * The order makes a kill at any instant harmless. A pack is made durable under its id before an index mentions it, so an
+ * index never names a pack that is not there. An index is durable before a snapshot is written (`settle` comes first),
+ * so a snapshot never needs a blob that cannot be found. What a kill leaves behind is at worst a pack in no index, which
+ * costs room until prune, and index files of a run without a snapshot, whose blobs the next backup finds and reuses.
+ */
+import type { BlobId, IndexId, PackId } from '../../base/ids.ts';
+import { encodeIndex, type IndexedPack } from '../../format/index-file.ts';
+import type { LocatedBlob } from '../../format/pack-header.ts';
+import type { Backend } from '../../storage/backend.ts';
+import type { FinishedPack } from '../../workers/archive/messages.ts';
+import { assignBlobs } from '../../workers/archive/pack-writer.ts';
+import type { IndexTable } from '../../workers/index-table.ts';
+
+/** restic closes an index at this size too: such a file is about 2 MB, quick to read and to replace. */
+const maxBlobsPerIndex = 50_000;
+/** How much of a long backup is lost at most to a kill: what came since the last index. */
+const maxIndexAgeMs = 30_000;
+
+export interface PackLedgerOptions {
+  readonly backend: Backend;
+  readonly index: IndexTable;
+  readonly saveIndex: (json: Uint8Array) => Promise<IndexId>;
+  readonly monotonicMs: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class PackLedger {
+  readonly #options: PackLedgerOptions;
+  readonly #writes: Promise<void>[] = [];
+  #durable: { id: PackId; blobs: Uint32Array }[] = [];
+  #blobCount = 0;
+  #oldestMs = 0;
+  #packCount = 0;
+
+  constructor(options: PackLedgerOptions) {
+    this.#options = options;
+  }
+
+  get packCount(): number {
+    return this.#packCount;
+  }
+
+  /** Starts taking the pack in; failures are met at `settle`, and through `onError` at once. */
+  add(pack: FinishedPack, onError: (error: unknown) => void): void {
+    const write = this.#takeIn(pack);
+    write.catch(onError);
+    this.#writes.push(write);
+  }
+
+  /** Resolves when every pack is durable and in a durable index. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#writes);
+    await this.#writeIndex();
+  }
+
+  async #takeIn(pack: FinishedPack): Promise<void> {
+    const { backend, index, signal, monotonicMs } = this.#options;
+    await backend.adopt({ kind: 'pack', name: pack.id }, pack.stagedPath, { signal });
+    assignBlobs(index, pack);
+    if (this.#durable.length === 0) this.#oldestMs = monotonicMs();
+    this.#durable.push({ id: pack.id, blobs: pack.blobs });
+    this.#blobCount += pack.blobs.length / 3;
+    this.#packCount++;
+    if (this.#blobCount >= maxBlobsPerIndex || monotonicMs() - this.#oldestMs >= maxIndexAgeMs) await this.#writeIndex();
+  }
+
+  async #writeIndex(): Promise<void> {
+    if (this.#durable.length === 0) return;
+    const packs = this.#durable.map((pack) => this.#indexedPack(pack.id, pack.blobs));
+    this.#durable = [];
+    this.#blobCount = 0;
+    await this.#options.saveIndex(encodeIndex(packs));
+  }
+
+  #indexedPack(id: PackId, entries: Uint32Array): IndexedPack {
+    const { index } = this.#options;
+    const blobs: LocatedBlob[] = [];
+    for (let at = 0; at < entries.length; at += 3) {
+      const entry = entries[at] ?? 0;
+      const uncompressedLength = index.plainLengthOf(entry);
+      const blob = {
+        id: index.idHex(entry) as BlobId,
+        type: index.typeOf(entry) === 0 ? 'data' : 'tree',
+        offset: index.offsetOf(entry),
+        length: index.lengthOf(entry),
+      } as const;
+      blobs.push(uncompressedLength === 0 ? blob : { ...blob, uncompressedLength });
+    }
+    return { id, blobs };
+  }
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { HoldfastError } from '../base/errors.ts';
+import { parseLocation, printableLocation } from './location.ts';
+
+describe('parseLocation', () => {
+  it('takes paths, local: and file URLs as local folders', () => {
+    const paths: Record<string, string> = {
+      '/srv/repo': '/srv/repo',
+      repo: 'repo',
+      './with:colon': './with:colon',
+      '../up': '../up',
+      '/with:colon': '/with:colon',
+      'local:/srv/repo': '/srv/repo',
+      'local:relative:name': 'relative:name',
+      'file:///srv/my%20repo': '/srv/my repo',
+    };
+    for (const [text, path] of Object.entries(paths)) assert.deepEqual(parseLocation(text), { kind: 'local', path });
+  });
+
+  it('refuses the other backends of restic by name, without repeating a password', () => {
+    for (const text of [
+      'sftp:u:secret@h:/p',
+      's3:https://k:secret@h/b',
+      'rest:https://u:secret@h/',
+      'rclone:x:secret',
+      'b2:secret',
+      'azure:secret:/',
+    ]) {
+      assert.throws(
+        () => parseLocation(text),
+        (error) => {
+          assert.ok(error instanceof HoldfastError);
+          assert.equal(error.code, 'unsupported');
+          assert.doesNotMatch(JSON.stringify([error.message, error.hint, error.context]), /secret/);
+          return true;
+        },
+      );
+    }
+  });
+
+  it('refuses what is no location', () => {
+    for (const text of ['', 'local:', 'http://u:secret@h/', 'C:\\repo', 'a:b', 'file://host/p', '/a\0b']) {
+      assert.throws(
+        () => parseLocation(text),
+        (error) => error instanceof HoldfastError && error.code === 'usage' && !error.message.includes('secret'),
+        text,
+      );
+    }
+  });
+});
+
+describe('printableLocation', () => {
+  it('hides user and password, and leaves paths alone', () => {
+    assert.equal(printableLocation('rest:https://user:p@ss@host:8000/x'), 'rest:https://***@host:8000/x');
+    assert.equal(printableLocation('sftp:user:pass@host:/p'), 'sftp:***@host:/p');
+    assert.equal(printableLocation('/path/with@sign'), '/path/with@sign');
+    assert.equal(printableLocation('local:/path/with@sign'), 'local:/path/with@sign');
+    assert.equal(printableLocation('s3:s3.example.org/bucket'), 's3:s3.example.org/bucket');
+  });
+});

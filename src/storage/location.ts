@@ -1,0 +1,69 @@
+/**
+ * Where a repository is, as people write it: `/path`, `relative/path`, `local:path`, `file:///path`, or `scheme:…` of restic's
+ * other backends, which are refused by name here. A text may hold a password, so no message repeats more than its scheme.
+ */
+import { fileURLToPath } from 'node:url';
+import { HoldfastError } from '../base/errors.ts';
+
+export interface RepositoryLocation {
+  readonly kind: 'local';
+  /** As given: may be relative. */
+  readonly path: string;
+}
+
+/** Schemes that restic 0.19 knows besides `local`. */
+const otherSchemes = ['azure', 'b2', 'gs', 'rclone', 'rest', 's3', 'sftp', 'swift'];
+
+/** @throws HoldfastError `usage` for what is no location, `unsupported` for a kind of storage that is not built in */
+export function parseLocation(text: string): RepositoryLocation {
+  if (text.includes('\0')) throw new HoldfastError('usage', 'the location of the repository contains a NUL character');
+  const scheme = schemeOf(text);
+  if (scheme === 'local') return localLocation(text.slice('local:'.length));
+  if (scheme === 'file') return localLocation(pathOfUrl(text));
+  if (scheme !== undefined && otherSchemes.includes(scheme)) throw unsupportedScheme(scheme);
+  if (scheme !== undefined) throw unknownScheme();
+  return localLocation(text);
+}
+
+/** The location without what stands between a scheme and `@`: fit for messages, logs and titles. */
+export function printableLocation(text: string): string {
+  const scheme = schemeOf(text);
+  if (scheme === undefined || scheme === 'local' || scheme === 'file') return text;
+  return text.replace(/^([a-z0-9]+:(?:(?:[a-z]+:)?\/\/)?)(.*)@/is, '$1***@');
+}
+
+/** As in restic, a text with a colon is a path only when it begins like one. */
+function schemeOf(text: string): string | undefined {
+  if (/^(?:\/|\.\.?\/)/.test(text)) return undefined;
+  const colon = text.indexOf(':');
+  return colon === -1 ? undefined : text.slice(0, colon).toLowerCase();
+}
+
+function localLocation(path: string): RepositoryLocation {
+  if (path !== '') return { kind: 'local', path };
+  throw new HoldfastError('usage', 'the location of the repository is empty', { hint: 'Name the folder that holds the repository.' });
+}
+
+function pathOfUrl(text: string): string {
+  try {
+    return fileURLToPath(text);
+  } catch (cause) {
+    throw new HoldfastError('usage', 'the location of the repository is not a usable file URL', {
+      hint: 'Write it as file:///absolute/path, or as a plain path.',
+      cause,
+    });
+  }
+}
+
+function unsupportedScheme(scheme: string): HoldfastError {
+  return new HoldfastError('unsupported', `repositories behind ${scheme}: are not supported by this version`, {
+    hint: 'Keep the repository in a local folder, or mount the remote place and give the path of the mount.',
+    context: { scheme },
+  });
+}
+
+function unknownScheme(): HoldfastError {
+  return new HoldfastError('usage', 'the location of the repository begins with an unknown kind of storage', {
+    hint: 'Put local: before it if it is a folder whose name contains a colon.',
+  });
+}

@@ -1,0 +1,70 @@
+/** Passes every call on to another backend: what wrappers inherit, to change only what they are about. */
+import type { Backend, BackendCapabilities, CallOptions, FileKind, ListedFile, LoadOptions, StoredFile } from '../backend.ts';
+
+export class ForwardingBackend implements Backend {
+  protected readonly inner: Backend;
+
+  constructor(inner: Backend) {
+    this.inner = inner;
+  }
+
+  get location(): string {
+    return this.inner.location;
+  }
+
+  get capabilities(): BackendCapabilities {
+    return this.inner.capabilities;
+  }
+
+  create(options?: CallOptions): Promise<void> {
+    return this.inner.create(options);
+  }
+
+  open(options?: CallOptions): Promise<void> {
+    return this.inner.open(options);
+  }
+
+  save(file: StoredFile, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+    return this.inner.save(file, bytes, options);
+  }
+
+  adopt(file: StoredFile, stagedPath: string, options?: CallOptions): Promise<void> {
+    return this.inner.adopt(file, stagedPath, options);
+  }
+
+  load(file: StoredFile, options?: LoadOptions): Promise<Buffer> {
+    return this.inner.load(file, options);
+  }
+
+  stat(file: StoredFile, options?: CallOptions): Promise<{ readonly sizeBytes: number }> {
+    return this.inner.stat(file, options);
+  }
+
+  exists(file: StoredFile, options?: CallOptions): Promise<boolean> {
+    return this.inner.exists(file, options);
+  }
+
+  list(kind: FileKind, options?: CallOptions): AsyncIterable<ListedFile> {
+    return this.inner.list(kind, options);
+  }
+
+  remove(file: StoredFile, options?: CallOptions): Promise<void> {
+    return this.inner.remove(file, options);
+  }
+
+  pathOf(file: StoredFile): string | undefined {
+    return this.inner.pathOf(file);
+  }
+
+  stagingFolder(options?: CallOptions): Promise<string> {
+    return this.inner.stagingFolder(options);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

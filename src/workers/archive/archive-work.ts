@@ -1,0 +1,108 @@
+/** Answers the requests of a backup's main thread. */
+import { posixError } from '../../posix/errno.ts';
+import { encodeTree } from '../../format/tree.ts';
+import { AT_EMPTY_PATH } from '../../posix/constants.ts';
+import { emptyName } from '../../posix/names.ts';
+import { encodeNodeFields } from '../../format/node-encoder.ts';
+import { type BlobType, dataBlob, treeBlob } from '../index-table.ts';
+import { quotedOf } from './entry-names.ts';
+import { openPath, printablePath } from './entry-paths.ts';
+import { EntryWalk, type Part } from './entry-walk.ts';
+import { FileArchiver } from './file-archiver.ts';
+import { findCuts, storeChunks } from './shared-file.ts';
+import type { ArchiveRequest, ArchiveResponse, BeginRequest, FileRequest, MergeRequest, MetadataRequest } from './messages.ts';
+import { fieldsOf, isSameMetadata } from './node-fields.ts';
+import { openFlags } from './open-entry.ts';
+import { SourceFailure } from './source-failure.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+export class ArchiveWork {
+  readonly #context: WorkerContext;
+  readonly #walk: EntryWalk;
+  readonly #files: FileArchiver;
+
+  constructor(context: WorkerContext) {
+    this.#context = context;
+    this.#files = new FileArchiver(context);
+    this.#walk = new EntryWalk(context, this.#files);
+  }
+
+  handle(request: Exclude<ArchiveRequest, BeginRequest>): ArchiveResponse {
+    switch (request.kind) {
+      case 'entry':
+        return filled(this.#walk.entry(request));
+      case 'directory':
+        return filled(this.#walk.directory(request));
+      case 'names':
+        return filled(this.#walk.names(request));
+      case 'file':
+        return this.#file(request);
+      case 'cut':
+        return findCuts(this.#context, request);
+      case 'chunks':
+        return storeChunks(this.#context, request);
+      case 'stream-chunk':
+        return { kind: 'blobs', ids: [this.#context.store.save(dataBlob, new Uint8Array(request.memory, 0, request.length))] };
+      case 'tree':
+        return { kind: 'tree', id: this.#context.store.save(treeBlob, encodeTree(request.nodes)) };
+      case 'metadata':
+        return this.#metadata(request);
+      case 'flush':
+        return this.#flush();
+      case 'merge':
+        return this.#merge(request);
+    }
+  }
+
+  #file(request: FileRequest): ArchiveResponse {
+    try {
+      return this.#files.saveLarge(request);
+    } catch (error) {
+      if (!(error instanceof SourceFailure)) throw error;
+      this.#context.fail(printablePath(request.path), error.failure);
+      return filled(undefined);
+    }
+  }
+
+  /** A folder above a target that cannot be described ends the run: without it there is no path to the target. */
+  #metadata({ path, snapshotPath, parentTree }: MetadataRequest): ArchiveResponse {
+    const { libc, stat, begin, parents } = this.#context;
+    // Links on the way to a target are followed: the target was named through them.
+    const fd = openPath(libc, path, openFlags.followedDirectory);
+    if (fd < 0) throw posixError('open', printablePath(path), fd);
+    try {
+      const result = libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes);
+      if (result < 0) throw posixError('fstat', printablePath(path), result);
+      const name = quotedOf(Buffer.from(snapshotPath.subarray(snapshotPath.lastIndexOf(0x2f) + 1)).toString('latin1'));
+      const fields = fieldsOf(stat, name, begin.withAtime);
+      this.#files.readAttributesIfAllowed(fields, fd);
+      const previous = parents.load(parentTree).get(name);
+      const isSame = previous !== undefined && isSameMetadata(fields, previous);
+      const head = `${encodeNodeFields(fields, 'null').slice(0, -1)},"subtree":"`;
+      return { kind: 'metadata', head, previousTree: previous?.subtree, isSameMetadata: isSame, isNew: previous === undefined };
+    } finally {
+      libc.close(fd);
+    }
+  }
+
+  #flush(): ArchiveResponse {
+    const { packs } = this.#context;
+    const unfinished = packs === undefined ? [] : [packs.data.takeUnfinished(), packs.tree.takeUnfinished()];
+    return { kind: 'unfinished', packs: unfinished.filter((pack) => pack !== undefined) };
+  }
+
+  #merge({ type, parts }: MergeRequest): ArchiveResponse {
+    const writer = this.#context.packWriter(type, mergedName(type));
+    for (const part of parts) writer.append(part);
+    writer.finish();
+    return { kind: 'done' };
+  }
+}
+
+function filled(part: Part): ArchiveResponse {
+  return { kind: 'filled', part };
+}
+
+function mergedName(type: BlobType): string {
+  return type === treeBlob ? 'merged-tree' : 'merged-data';
+}

@@ -1,0 +1,65 @@
+/** Takes plaintext blobs and stores those that are new: hash, claim, compress, seal, pack. */
+import type { BlobId } from '../../base/ids.ts';
+import type { Compressor } from '../../compression/compressor.ts';
+import { type Sealer, sealOverhead } from '../../crypto/sealer.ts';
+import { sha256Hex } from '../../crypto/sha256.ts';
+import { dataBlob, type BlobType, type IndexTable } from '../index-table.ts';
+import { Counter, type Counters } from './counters.ts';
+import type { PackWriter } from './pack-writer.ts';
+
+export interface BlobStoreOptions {
+  readonly index: IndexTable;
+  readonly sealer: Sealer;
+  readonly counters: Counters;
+  /** Undefined in a repository of format version 1. */
+  readonly treeCompressor: Compressor | undefined;
+  /** Undefined where data is not to be compressed. */
+  readonly dataCompressor: Compressor | undefined;
+  /** Undefined on a dry run: then blobs are only counted. */
+  readonly packs: { readonly data: PackWriter; readonly tree: PackWriter } | undefined;
+}
+
+/** Most blobs are small, and a full chunk is rare: the buffers grow to what is met. */
+const firstBufferBytes = 1 << 17;
+
+export class BlobStore {
+  readonly #options: BlobStoreOptions;
+  readonly #id = Buffer.alloc(32);
+  #frame = Buffer.allocUnsafeSlow(firstBufferBytes);
+  #sealed = Buffer.allocUnsafeSlow(firstBufferBytes);
+
+  constructor(options: BlobStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Stores the blob unless the repository has it. @returns its id */
+  save(type: BlobType, plain: Uint8Array): BlobId {
+    const id = sha256Hex(plain) as BlobId;
+    this.#id.write(id, 'hex');
+    const entry = this.#options.index.claim(this.#id, type);
+    if (entry >= 0) this.#store(entry, type, plain);
+    return id;
+  }
+
+  #store(entry: number, type: BlobType, plain: Uint8Array): void {
+    const { dataCompressor, treeCompressor, sealer, packs, counters } = this.#options;
+    const compressor = type === dataBlob ? dataCompressor : treeCompressor;
+    this.#makeRoom(plain.length);
+    // An empty blob cannot be marked as compressed: its length before compression would be 0.
+    const frameLength = compressor === undefined || plain.length === 0 ? 0 : compressor.compress(plain, this.#frame);
+    const payload = frameLength === 0 ? plain : this.#frame.subarray(0, frameLength);
+    const isData = type === dataBlob;
+    counters.add(isData ? Counter.dataBlobs : Counter.treeBlobs, 1);
+    counters.add(isData ? Counter.dataBytes : Counter.treeBytes, plain.length);
+    counters.add(isData ? Counter.dataPackedBytes : Counter.treePackedBytes, payload.length + sealOverhead);
+    if (packs === undefined) return;
+    const length = sealer.seal(payload, this.#sealed);
+    (isData ? packs.data : packs.tree).add(entry, this.#sealed.subarray(0, length), frameLength === 0 ? 0 : plain.length);
+  }
+
+  #makeRoom(plainLength: number): void {
+    const needed = Math.max(firstBufferBytes, plainLength);
+    if (this.#frame.length < needed) this.#frame = Buffer.allocUnsafeSlow(needed);
+    if (this.#sealed.length < needed + sealOverhead) this.#sealed = Buffer.allocUnsafeSlow(needed + sealOverhead);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Walks a part of the file system depth first and turns it into trees.
+ *
+ * A worker walks on by itself as long as the others have work; when main runs short of requests it gives
+ * subdirectories, large files or a share of a large directory's names away. What is given away leaves a hole in its
+ * directory, and a directory with holes is finished by main. All names are opened relative to their directory's
+ * descriptor: no path is too long, and a folder swapped for a link on the way is not followed.
+ */
+import { encodeNodeFields, type NodeFields } from '../../format/node-encoder.ts';
+import type { ParentEntry } from '../../format/parent-entries.ts';
+import { encodeTree } from '../../format/tree.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, S_IFDIR, S_IFMT, S_IFREG, S_IFSOCK, statLikeLstat } from '../../posix/constants.ts';
+import { errnoName, posixError } from '../../posix/errno.ts';
+import { emptyName } from '../../posix/names.ts';
+import { treeBlob } from '../index-table.ts';
+import { Counter } from './counters.ts';
+import { DirectoryFrame } from './directory-frame.ts';
+import { descend, joinPath, openPath, printablePath } from './entry-paths.ts';
+import { FileArchiver } from './file-archiver.ts';
+import type { DirectoryRequest, EntryRequest, HoleToken, NamesRequest } from './messages.ts';
+import { fieldsOf, isSameMetadata } from './node-fields.ts';
+import { nameBytes, quotedOf } from './entry-names.ts';
+import { openFlags, openReadable } from './open-entry.ts';
+import { SourceFailure } from './source-failure.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** The text of a node, of several joined by commas, a hole to be filled later, or nothing. */
+export type Part = string | HoleToken | undefined;
+
+/** Each level of recursion holds a descriptor and a stack frame: deeper folders are given away instead. */
+const maxDepth = 64;
+/** A directory with more names than this left is shared with a worker that has nothing to do. */
+const shareableNames = 512;
+
+export class EntryWalk {
+  readonly #context: WorkerContext;
+  readonly #files: FileArchiver;
+
+  constructor(context: WorkerContext) {
+    this.#context = context;
+    this.#files = new FileArchiver(context);
+  }
+
+  /** A target, or any entry named by its path. */
+  entry(request: EntryRequest): Part {
+    const { libc, parents } = this.#context;
+    const { dirFd, rest, result } = descend(libc, request.path);
+    if (result < 0) return this.#vanished(printablePath(request.path), 'open', result);
+    try {
+      const name = Buffer.from(rest).toString('latin1');
+      const snapshotName = request.snapshotPath.subarray(request.snapshotPath.lastIndexOf(0x2f) + 1);
+      const previous = parents.load(request.parentTree).get(quotedOf(Buffer.from(snapshotName).toString('latin1')));
+      return this.#save(new DirectoryFrame(dirFd, request, 0), name, snapshotName, previous, request.isExplicit);
+    } finally {
+      if (dirFd !== AT_FDCWD) libc.close(dirFd);
+    }
+  }
+
+  /** A directory that another worker gave away; already selected. */
+  directory(request: DirectoryRequest): Part {
+    const fd = openPath(this.#context.libc, request.path, openFlags.directory);
+    const name = request.snapshotPath.subarray(request.snapshotPath.lastIndexOf(0x2f) + 1);
+    return this.#openedDirectory(fd, request.path, request.snapshotPath, name, request.previous, 0, request.token);
+  }
+
+  /** A share of a large directory's names. */
+  names(request: NamesRequest): Part {
+    const { libc, parents } = this.#context;
+    const fd = openPath(libc, request.path, openFlags.directory);
+    if (fd < 0) return this.#vanished(printablePath(request.path), 'open', fd);
+    try {
+      const frame = new DirectoryFrame(fd, request, 0);
+      const names = request.names.map((name) => Buffer.from(name).toString('latin1'));
+      const parts = this.#children(frame, names, parents.load(request.parentTree), request.parentTree);
+      if (parts.some((part) => typeof part === 'number')) return this.#pendingShare(request.token, parts);
+      return parts.join(',');
+    } finally {
+      libc.close(fd);
+    }
+  }
+
+  #pendingShare(token: HoleToken, parts: readonly (string | HoleToken)[]): HoleToken {
+    const snapshotPath = new Uint8Array(0);
+    this.#context.tell({ kind: 'pending', token, parts, head: '', snapshotPath, isNew: false, previousTree: undefined, isSameMetadata: false });
+    return token;
+  }
+
+  #save(frame: DirectoryFrame, name: string, snapshotName: Uint8Array, previous: ParentEntry | undefined, isExplicit: boolean): Part {
+    const { libc, stat } = this.#context;
+    const pathText = (): string => frame.pathText(name);
+    if (!isExplicit && !frame.isNameSelected(this.#context.selector, name)) return this.#excluded(pathText());
+    const result = libc.statxAt(frame.fd, nameBytes(name), statLikeLstat, stat.bytes);
+    if (result < 0) return this.#vanished(pathText(), 'lstat', result);
+    if (!isExplicit && !frame.isEntrySelected(this.#context, name)) return this.#excluded(pathText());
+    const type = stat.mode & S_IFMT;
+    if (type === S_IFDIR) return this.#directory(frame, name, snapshotName, previous);
+    // A socket cannot be restored to anything useful; restic leaves them out too.
+    if (type === S_IFSOCK) return undefined;
+    try {
+      return type === S_IFREG ? this.#files.save(frame, name, snapshotName, previous) : this.#files.saveOther(frame, name, snapshotName, previous);
+    } catch (error) {
+      return this.#failed(pathText(), error);
+    }
+  }
+
+  #directory(frame: DirectoryFrame, name: string, snapshotName: Uint8Array, previous: ParentEntry | undefined): Part {
+    const path = joinPath(frame.path, Buffer.from(name, 'latin1'));
+    const snapshotPath = joinPath(frame.snapshotPath, snapshotName);
+    if (frame.depth >= maxDepth || this.#context.takesOffer()) {
+      const token = this.#context.newToken();
+      this.#context.tell({ kind: 'offer', request: { kind: 'directory', token, path, snapshotPath, previous } });
+      return token;
+    }
+    const fd = openReadable(this.#context.libc, frame.fd, nameBytes(name), openFlags.directory);
+    return this.#openedDirectory(fd, path, snapshotPath, snapshotName, previous, frame.depth + 1, undefined);
+  }
+
+  #openedDirectory(
+    fd: number,
+    path: Uint8Array,
+    snapshotPath: Uint8Array,
+    snapshotName: Uint8Array,
+    previous: ParentEntry | undefined,
+    depth: number,
+    token: HoleToken | undefined,
+  ): Part {
+    const { libc, stat, begin } = this.#context;
+    if (fd < 0) return this.#vanished(printablePath(path), 'open', fd);
+    try {
+      const result = libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes);
+      if (result < 0) return this.#vanished(printablePath(path), 'fstat', result);
+      const fields = fieldsOf(stat, quotedOf(Buffer.from(snapshotName).toString('latin1')), begin.withAtime);
+      this.#files.readAttributes(fields, fd, () => printablePath(path));
+      const frame = new DirectoryFrame(fd, { path, snapshotPath }, depth);
+      return this.#tree(frame, fields, previous, token);
+    } catch (error) {
+      return this.#failed(printablePath(path), error);
+    } finally {
+      libc.close(fd);
+    }
+  }
+
+  #tree(frame: DirectoryFrame, fields: NodeFields, previous: ParentEntry | undefined, token: HoleToken | undefined): Part {
+    const { parents, store } = this.#context;
+    const names = frame.listNames(this.#context.libc);
+    const previousTree = previous?.type === 'dir' ? previous.subtree : undefined;
+    const parts = this.#children(frame, names, parents.load(previousTree), previousTree);
+    const isSame = previous !== undefined && isSameMetadata(fields, previous);
+    const node = encodeNodeFields(fields, 'null');
+    const head = `${node.slice(0, -1)},"subtree":"`;
+    if (!parts.every((part) => typeof part === 'string')) {
+      const own = token ?? this.#context.newToken();
+      const { snapshotPath } = frame;
+      const isNew = previous === undefined;
+      this.#context.tell({ kind: 'pending', token: own, parts, head, snapshotPath, isNew, previousTree, isSameMetadata: isSame });
+      return own;
+    }
+    const id = store.save(treeBlob, encodeTree(parts));
+    this.#countDirectory(previous, isSame && id === previousTree);
+    return `${head}${id}"}`;
+  }
+
+  #countDirectory(previous: ParentEntry | undefined, isSame: boolean): void {
+    const counter = previous === undefined ? Counter.dirsNew : isSame ? Counter.dirsUnmodified : Counter.dirsChanged;
+    this.#context.counters.add(counter, 1);
+  }
+
+  #children(
+    frame: DirectoryFrame,
+    names: string[],
+    previous: ReadonlyMap<string, ParentEntry>,
+    parentTree: string | undefined,
+  ): (string | HoleToken)[] {
+    const parts: (string | HoleToken)[] = [];
+    for (let at = 0; at < names.length; at++) {
+      const share = at % shareableNames === shareableNames - 1 ? this.#giveAway(frame, names, at, parentTree) : undefined;
+      const name = names[at] ?? '';
+      const part = this.#save(frame, name, Buffer.from(name, 'latin1'), previous.get(quotedOf(name)), false);
+      if (part !== undefined && part !== '') parts.push(part);
+      if (share !== undefined) {
+        parts.push(...this.#children(frame, names.slice(at + 1, share.from), previous, parentTree), share.token);
+        break;
+      }
+    }
+    return parts;
+  }
+
+  /** Gives the later half of the names that are left to a worker that has nothing to do. */
+  #giveAway(frame: DirectoryFrame, names: readonly string[], at: number, parentTree: string | undefined): { token: HoleToken; from: number } | undefined {
+    if (names.length - at < 2 * shareableNames || !this.#context.takesOffer()) return undefined;
+    const from = at + 1 + Math.ceil((names.length - at - 1) / 2);
+    const token = this.#context.newToken();
+    const given = names.slice(from).map((name) => Buffer.from(name, 'latin1'));
+    const { path, snapshotPath } = frame;
+    this.#context.tell({ kind: 'offer', request: { kind: 'names', token, path, snapshotPath, parentTree, names: given } });
+    return { token, from };
+  }
+
+  #excluded(path: string): undefined {
+    if (this.#context.begin.reportItems) {
+      this.#context.tell({ kind: 'items', items: [{ action: 'excluded', path, sizeBytes: 0, addedBytes: 0, addedPackedBytes: 0 }] });
+    }
+    return undefined;
+  }
+
+  /** What disappeared between listing and looking is no error. */
+  #vanished(path: string, syscall: string, result: number): undefined {
+    if (errnoName(result) !== 'ENOENT') this.#context.fail(path, posixError(syscall, path, result));
+    return undefined;
+  }
+
+  #failed(path: string, error: unknown): undefined {
+    if (!(error instanceof SourceFailure)) throw error;
+    this.#context.fail(path, error.failure);
+    return undefined;
+  }
+}

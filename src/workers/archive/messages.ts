@@ -1,0 +1,203 @@
+/**
+ * What main asks of an archive worker, and what the worker says while it works.
+ *
+ * A hole is a place in a directory's tree that is filled later: by another worker's answer, or by main. Its token is
+ * unique in the run. What fills it is the JSON text of one node, of several joined by commas, or nothing.
+ */
+import type { ErrorRecord } from '../../base/errors.ts';
+import type { BlobId, PackId } from '../../base/ids.ts';
+import type { CompressionMode } from '../../compression/compressor.ts';
+import type { MasterKey } from '../../crypto/master-key.ts';
+import type { NodeFields } from '../../format/node-encoder.ts';
+import type { ParentEntry } from '../../format/parent-entries.ts';
+import type { FileSelection } from '../../sources/files/selection.ts';
+import type { BlobType, IndexTableMemory } from '../index-table.ts';
+
+export type HoleToken = number;
+
+/** Worker's share of a token: `sequence * tokenStride + worker`. Main uses the highest share for its own. */
+export const tokenStride = 256;
+export const mainShare = tokenStride - 1;
+
+export interface ArchiveWorkerData {
+  readonly worker: number;
+  readonly counters: SharedArrayBuffer;
+  /** Int32: how many requests wait at main for a free worker; a worker gives work away while it is low. */
+  readonly hunger: SharedArrayBuffer;
+}
+
+/** Which differences to the parent snapshot make a file be read again, as restic's options of these names. */
+export interface ChangeRules {
+  readonly ignoreInode: boolean;
+  readonly ignoreCtime: boolean;
+}
+
+export interface BeginRequest {
+  readonly kind: 'begin';
+  readonly key: MasterKey;
+  readonly polynomial: bigint;
+  readonly index: IndexTableMemory;
+  /** Where finished packs can be read: `<folder>/<first two digits>/<id>`. */
+  readonly packFolder: string | undefined;
+  readonly stagingFolder: string;
+  readonly packSizeBytes: number;
+  readonly compression: CompressionMode;
+  readonly isCompressed: boolean;
+  readonly isDryRun: boolean;
+  readonly withAtime: boolean;
+  readonly reportItems: boolean;
+  readonly changes: ChangeRules;
+  readonly selection: FileSelection;
+  readonly allowedDevices: ReadonlyMap<string, string>;
+}
+
+/** One entry of the file system to save: a target of the backup, or what another worker gave away. */
+export interface EntryRequest {
+  readonly kind: 'entry';
+  readonly path: Uint8Array;
+  /** Its path in the snapshot, as bytes that begin with a slash. */
+  readonly snapshotPath: Uint8Array;
+  readonly parentTree: string | undefined;
+  /** Named by the user: exclude rules do not apply to it. */
+  readonly isExplicit: boolean;
+}
+
+/** A directory that the walk met, already selected. Its node, unless it is made later, fills the hole. */
+export interface DirectoryRequest {
+  readonly kind: 'directory';
+  readonly token: HoleToken;
+  readonly path: Uint8Array;
+  readonly snapshotPath: Uint8Array;
+  readonly previous: ParentEntry | undefined;
+}
+
+/** Some names of a large directory. */
+export interface NamesRequest {
+  readonly kind: 'names';
+  readonly token: HoleToken;
+  readonly path: Uint8Array;
+  readonly snapshotPath: Uint8Array;
+  readonly parentTree: string | undefined;
+  readonly names: readonly Uint8Array[];
+}
+
+/** A file too large to read inside the walk. */
+export interface FileRequest {
+  readonly kind: 'file';
+  readonly token: HoleToken;
+  readonly path: Uint8Array;
+  readonly snapshotPath: Uint8Array;
+  readonly previous: ParentEntry | undefined;
+}
+
+/** Find the next cuts of a very large file from `offset` on, at most about `spanBytes` of it. */
+export interface CutRequest {
+  readonly kind: 'cut';
+  readonly fd: number;
+  readonly offset: number;
+  readonly spanBytes: number;
+}
+
+/** Store these consecutive chunks of an open file. */
+export interface ChunksRequest {
+  readonly kind: 'chunks';
+  readonly fd: number;
+  readonly offset: number;
+  readonly lengths: readonly number[];
+}
+
+/** Store one chunk of a stream, handed over in shared memory. */
+export interface StreamChunkRequest {
+  readonly kind: 'stream-chunk';
+  readonly memory: SharedArrayBuffer;
+  readonly length: number;
+}
+
+export interface TreeRequest {
+  readonly kind: 'tree';
+  /** JSON texts of nodes in the order of their names. */
+  readonly nodes: readonly string[];
+}
+
+/** The node of a directory above a target: its metadata without its content. */
+export interface MetadataRequest {
+  readonly kind: 'metadata';
+  readonly path: Uint8Array;
+  readonly snapshotPath: Uint8Array;
+  readonly parentTree: string | undefined;
+}
+
+export interface FlushRequest {
+  readonly kind: 'flush';
+}
+
+/** Make one pack of what the workers' unfinished packs hold. */
+export interface MergeRequest {
+  readonly kind: 'merge';
+  readonly type: BlobType;
+  readonly parts: readonly UnfinishedPack[];
+}
+
+export type ArchiveRequest =
+  | BeginRequest
+  | EntryRequest
+  | DirectoryRequest
+  | NamesRequest
+  | FileRequest
+  | CutRequest
+  | ChunksRequest
+  | StreamChunkRequest
+  | TreeRequest
+  | MetadataRequest
+  | FlushRequest
+  | MergeRequest;
+
+export type ArchiveResponse =
+  | { readonly kind: 'done' }
+  /** Text of nodes, a token when it comes later (a `pending` notice came before), undefined when there is nothing to save. */
+  | { readonly kind: 'filled'; readonly part: string | HoleToken | undefined }
+  /** A very large file, opened and described: main has it cut and stored by all workers, then makes its node. */
+  | { readonly kind: 'large'; readonly fd: number; readonly fields: NodeFields }
+  | { readonly kind: 'cuts'; readonly lengths: readonly number[]; readonly isEnd: boolean }
+  | { readonly kind: 'blobs'; readonly ids: readonly BlobId[] }
+  | { readonly kind: 'tree'; readonly id: string }
+  | { readonly kind: 'metadata'; readonly head: string; readonly previousTree: string | undefined; readonly isSameMetadata: boolean; readonly isNew: boolean }
+  | { readonly kind: 'unfinished'; readonly packs: readonly UnfinishedPack[] };
+
+/** Entries of the index and their lengths, as triples: entry, stored length, length before compression or 0. */
+export interface UnfinishedPack {
+  readonly type: BlobType;
+  readonly stagedPath: string;
+  readonly sizeBytes: number;
+  readonly blobs: Uint32Array;
+}
+
+export interface FinishedPack extends UnfinishedPack {
+  readonly id: PackId;
+}
+
+export type ArchiveNotice =
+  | { readonly kind: 'pack'; readonly pack: FinishedPack }
+  | {
+      readonly kind: 'pending';
+      readonly token: HoleToken;
+      readonly parts: readonly (string | HoleToken)[];
+      /** The directory's node up to its subtree's id; empty for a share of its names. */
+      readonly head: string;
+      readonly snapshotPath: Uint8Array;
+      readonly isNew: boolean;
+      readonly previousTree: string | undefined;
+      readonly isSameMetadata: boolean;
+    }
+  | { readonly kind: 'offer'; readonly request: DirectoryRequest | NamesRequest | FileRequest }
+  | { readonly kind: 'failure'; readonly path: string; readonly error: ErrorRecord }
+  | { readonly kind: 'warning'; readonly message: string }
+  | { readonly kind: 'items'; readonly items: readonly ArchivedItem[] };
+
+export interface ArchivedItem {
+  readonly action: 'new' | 'modified' | 'unchanged' | 'excluded';
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly addedBytes: number;
+  readonly addedPackedBytes: number;
+}

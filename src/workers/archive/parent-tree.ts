@@ -1,0 +1,48 @@
+/** What the parent snapshot says of a directory: decides which files need not be read again. */
+import { asHoldfastError, type HoldfastError } from '../../base/errors.ts';
+import { parentEntries, type ParentEntry } from '../../format/parent-entries.ts';
+import type { QuotedName } from '../../format/go-quote.ts';
+import type { BlobReader } from '../blob-reader.ts';
+import { treeBlob, type IndexTable } from '../index-table.ts';
+
+export type ParentDirectory = ReadonlyMap<QuotedName, ParentEntry>;
+
+const none: ParentDirectory = new Map();
+
+export class ParentTrees {
+  readonly #index: IndexTable;
+  readonly #reader: BlobReader | undefined;
+  readonly #onUnreadable: (error: HoldfastError) => void;
+  readonly #id = Buffer.alloc(32);
+  /** A large directory is worked on in several requests, which all ask for the same tree. */
+  #lastId = '';
+  #last: ParentDirectory = none;
+
+  constructor(index: IndexTable, reader: BlobReader | undefined, onUnreadable: (error: HoldfastError) => void) {
+    this.#index = index;
+    this.#reader = reader;
+    this.#onUnreadable = onUnreadable;
+  }
+
+  /** Empty when there is no such tree; one that cannot be read is reported and its files are read again. */
+  load(id: string | undefined): ParentDirectory {
+    if (id === undefined || this.#reader === undefined) return none;
+    if (id === this.#lastId) return this.#last;
+    const found = this.#tryLoad(id, this.#reader);
+    this.#lastId = id;
+    this.#last = found;
+    return found;
+  }
+
+  #tryLoad(id: string, reader: BlobReader): ParentDirectory {
+    try {
+      this.#id.write(id, 'hex');
+      const entry = this.#index.find(this.#id, treeBlob);
+      if (entry < 0) return none;
+      return parentEntries(reader.read(entry));
+    } catch (error) {
+      this.#onUnreadable(asHoldfastError(error));
+      return none;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** Very large files: one worker finds the cuts, all workers store chunks, each reading its own part by offset. */
+import { posixError } from '../../posix/errno.ts';
+import { HoldfastError } from '../../base/errors.ts';
+import type { BlobId } from '../../base/ids.ts';
+import { dataBlob } from '../index-table.ts';
+import type { ArchiveResponse, ChunksRequest, CutRequest } from './messages.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** Pieces in which a cutter reads: a chunk that does not end in one is scanned again with the next, so not too small. */
+const pieceBytes = 1 << 22;
+
+/** The lengths of the chunks from `offset` on; a chunk that is not ended within the span is left to the next request. */
+export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutRequest): ArchiveResponse {
+  const { chunker } = context;
+  const { buffer } = chunker;
+  const lengths: number[] = [];
+  let start = 0;
+  let end = 0;
+  let position = offset;
+  let isEnd = false;
+  while (!isEnd && (position - offset < spanBytes || lengths.length === 0)) {
+    if (buffer.length - end < pieceBytes) {
+      buffer.copyWithin(0, start, end);
+      end -= start;
+      start = 0;
+    }
+    const count = readAt(context, fd, buffer.subarray(end, end + pieceBytes), position);
+    end += count;
+    position += count;
+    isEnd = count === 0;
+    for (let cut = start === end ? 0 : chunker.nextCut(start, end - start, isEnd); cut > 0; ) {
+      lengths.push(cut);
+      start += cut;
+      cut = start === end ? 0 : chunker.nextCut(start, end - start, isEnd);
+    }
+  }
+  return { kind: 'cuts', lengths, isEnd };
+}
+
+/** Stores consecutive chunks; shorter ones at the end when the file has shrunk since they were cut. */
+export function storeChunks(context: WorkerContext, { fd, offset, lengths }: ChunksRequest): ArchiveResponse {
+  const { buffer } = context.chunker;
+  const ids: BlobId[] = [];
+  let position = offset;
+  for (const length of lengths) {
+    const chunk = buffer.subarray(0, length);
+    for (let done = 0; done < length; ) {
+      const count = readAt(context, fd, chunk.subarray(done), position + done);
+      if (count === 0) throw new HoldfastError('partial', 'the file became shorter while it was read');
+      done += count;
+    }
+    ids.push(context.store.save(dataBlob, chunk));
+    position += length;
+  }
+  return { kind: 'blobs', ids };
+}
+
+function readAt({ libc }: WorkerContext, fd: number, target: Uint8Array, position: number): number {
+  const count = libc.pread(fd, target, target.length, position);
+  if (count < 0) throw posixError('pread', 'the file', count);
+  return count;
+}

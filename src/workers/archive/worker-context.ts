@@ -1,0 +1,91 @@
+/** What all parts of one archive worker share, made when main says `begin`. */
+import { systemRandomness } from '../../base/clock.ts';
+import { type HoldfastError, toErrorRecord } from '../../base/errors.ts';
+import { Chunker } from '../../chunker/chunker.ts';
+import { Compressor } from '../../compression/compressor.ts';
+import { Sealer } from '../../crypto/sealer.ts';
+import { libc, type Libc } from '../../posix/libc.ts';
+import { FileStat } from '../../posix/statx.ts';
+import { compileSelection, type Selector } from '../../sources/files/selection.ts';
+import { BlobReader } from '../blob-reader.ts';
+import { type BlobType, dataBlob, IndexTable, treeBlob } from '../index-table.ts';
+import { notify } from '../protocol.ts';
+import { BlobStore } from './blob-store.ts';
+import { Counters } from './counters.ts';
+import { FileReader } from './file-reader.ts';
+import { type ArchiveNotice, type ArchiveWorkerData, type BeginRequest, type HoleToken, tokenStride } from './messages.ts';
+import { PackWriter } from './pack-writer.ts';
+import { ParentTrees } from './parent-tree.ts';
+
+export class WorkerContext {
+  readonly begin: BeginRequest;
+  readonly index: IndexTable;
+  readonly sealer: Sealer;
+  readonly libc: Libc = libc();
+  readonly stat = new FileStat();
+  readonly counters: Counters;
+  readonly store: BlobStore;
+  readonly chunker: Chunker;
+  readonly files: FileReader;
+  readonly parents: ParentTrees;
+  readonly selector: Selector | undefined;
+  readonly packs: { readonly data: PackWriter; readonly tree: PackWriter } | undefined;
+  readonly #hunger: Int32Array;
+  readonly #worker: number;
+  #nextToken = 1;
+
+  constructor(data: ArchiveWorkerData, begin: BeginRequest) {
+    this.begin = begin;
+    this.#worker = data.worker;
+    this.#hunger = new Int32Array(data.hunger);
+    this.index = IndexTable.attach(begin.index);
+    this.sealer = new Sealer(begin.key, systemRandomness);
+    this.counters = Counters.row(data.counters, data.worker);
+    this.packs = begin.isDryRun ? undefined : { data: this.packWriter(dataBlob, 'data'), tree: this.packWriter(treeBlob, 'tree') };
+    this.store = this.#blobStore();
+    this.chunker = new Chunker(begin.polynomial);
+    this.files = new FileReader(this.libc, this.chunker, this.store);
+    const reader = begin.packFolder === undefined ? undefined : new BlobReader(this.index, this.sealer, begin.packFolder);
+    this.parents = new ParentTrees(this.index, reader, (error) => this.fail('parent snapshot', error));
+    this.selector = compileSelection(begin.selection, begin.allowedDevices);
+  }
+
+  packWriter(type: BlobType, name: string): PackWriter {
+    const { index, sealer, begin } = this;
+    return new PackWriter({
+      type,
+      index,
+      sealer,
+      stagingFolder: begin.stagingFolder,
+      name: `${name}-${process.pid}-${this.#worker}`,
+      packSizeBytes: begin.packSizeBytes,
+      onFinished: (pack) => this.tell({ kind: 'pack', pack }),
+    });
+  }
+
+  /** True when main could use more requests; taking the place at the same time, so that workers do not all offer at once. */
+  takesOffer(): boolean {
+    return Atomics.load(this.#hunger, 0) > 0 && Atomics.sub(this.#hunger, 0, 1) > 0;
+  }
+
+  newToken(): HoleToken {
+    return this.#nextToken++ * tokenStride + this.#worker;
+  }
+
+  tell(notice: ArchiveNotice): void {
+    notify(notice);
+  }
+
+  /** Reports an item that is left out of the snapshot because of an error. */
+  fail(path: string, error: HoldfastError): void {
+    this.tell({ kind: 'failure', path, error: toErrorRecord(error) });
+  }
+
+  #blobStore(): BlobStore {
+    const { begin, index, sealer, counters, packs } = this;
+    const mode = begin.compression === 'off' ? 'auto' : begin.compression;
+    const compressor = begin.isCompressed ? new Compressor(mode) : undefined;
+    const dataCompressor = begin.compression === 'off' ? undefined : compressor;
+    return new BlobStore({ index, sealer, counters, packs, treeCompressor: compressor, dataCompressor });
+  }
+}

@@ -1,0 +1,55 @@
+/** Reads one index file of a local repository into the shared table. */
+import { readFileSync } from 'node:fs';
+import { HoldfastError } from '../base/errors.ts';
+import { decompressUnknown } from '../compression/decompress.ts';
+import { type Sealer, sealOverhead } from '../crypto/sealer.ts';
+import { sha256Hex } from '../crypto/sha256.ts';
+import { type IndexSink, scanIndex } from '../format/index-file.ts';
+import type { IndexTable } from './index-table.ts';
+
+/** A compressed index that would unpack to more than this is no index: restic closes one at 50,000 blobs, 10 MB. */
+const maxIndexBytes = 1 << 30;
+const compressedMark = 2;
+
+/** @throws HoldfastError `damaged` naming the file, `storage-*` when it cannot be read */
+export function loadIndexPath(path: string, id: string, sealer: Sealer, index: IndexTable): void {
+  loadIndexBytes(readFileSync(path), id, sealer, index);
+}
+
+/** @param stored the file's bytes as they are in the repository */
+export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, index: IndexTable): void {
+  try {
+    if (sha256Hex(stored) !== id) throw new HoldfastError('damaged', 'its content does not have the hash that its name says');
+    scanIndex(openIndex(stored, sealer), new TableSink(index));
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'damaged') throw error;
+    throw new HoldfastError('damaged', `index ${id} is damaged: ${error.message}`, {
+      hint: 'Run a check; the index can be rebuilt from the packs.',
+      context: { ...error.context, file: `index/${id}` },
+      cause: error,
+    });
+  }
+}
+
+function openIndex(stored: Uint8Array, sealer: Sealer): Uint8Array {
+  const plain = Buffer.allocUnsafeSlow(Math.max(0, stored.length - sealOverhead));
+  sealer.unseal(stored, plain);
+  return plain[0] === compressedMark ? decompressUnknown(plain.subarray(1), maxIndexBytes) : plain;
+}
+
+class TableSink implements IndexSink {
+  readonly #index: IndexTable;
+  #pack = 0;
+
+  constructor(index: IndexTable) {
+    this.#index = index;
+  }
+
+  pack(id: Uint8Array): void {
+    this.#pack = this.#index.addPack(id);
+  }
+
+  blob(id: Uint8Array, type: 0 | 1, offset: number, length: number, uncompressedLength: number): void {
+    this.#index.insert(id, type, this.#pack, offset, length, uncompressedLength);
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * A pool of worker threads that take requests and answer each with a response.
+ *
+ * A worker is synchronous inside: it takes one request, does it with blocking calls, answers, takes the next. A few
+ * requests wait at each worker so that it never idles between two.
+ */
+import { Worker } from 'node:worker_threads';
+import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+export interface PoolOptions<Notice> {
+  /** The worker's entry file. */
+  readonly entry: URL;
+  readonly workerCount: number;
+  /** Structured-cloned to each worker as its `workerData`. */
+  readonly workerData: (worker: number) => unknown;
+  /** What a worker says between request and response. */
+  readonly onNotice?: (notice: Notice, worker: number) => void;
+  /** Requests at a worker at once, the running one included. */
+  readonly depth?: number;
+  /**
+   * One Int32 that the pool keeps at the number of further requests it would like to have, so that no worker runs dry;
+   * workers that can share their work read it.
+   */
+  readonly hunger?: Int32Array;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Young generation of a worker's heap: small, because blob bytes live outside the heap; saves some 30 MB a worker. */
+const youngGenerationMb = 4;
+const defaultDepth = 2;
+
+interface Waiting<Request, Response> {
+  readonly request: Request;
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: HoldfastError) => void;
+}
+
+interface Member<Response> {
+  readonly thread: Worker;
+  readonly running: Map<number, Waiting<unknown, Response>>;
+}
+
+export class WorkerPool<Request, Response, Notice = never> implements AsyncDisposable {
+  readonly #options: PoolOptions<Notice>;
+  readonly #members: Member<Response>[] = [];
+  readonly #queue = new Fifo<Waiting<Request, Response>>();
+  readonly #urgent = new Fifo<Waiting<Request, Response>>();
+  #nextRequest = 0;
+  #failure: HoldfastError | undefined;
+  #isClosed = false;
+
+  constructor(options: PoolOptions<Notice>) {
+    this.#options = options;
+    for (let index = 0; index < options.workerCount; index++) this.#members.push(this.#start(index));
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get workerCount(): number {
+    return this.#members.length;
+  }
+
+  /** Requests that no worker has been given yet. */
+  get queuedCount(): number {
+    return this.#queue.length + this.#urgent.length;
+  }
+
+  /** Runs a request on whichever worker is free first; an urgent one before all that are not. */
+  run(request: Request, order: 'in-turn' | 'urgent' = 'in-turn'): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure);
+      (order === 'urgent' ? this.#urgent : this.#queue).push({ request, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  /** Runs a request once on every worker. */
+  runOnAll(request: Request): Promise<Response[]> {
+    return Promise.all(
+      this.#members.map(
+        (member) =>
+          new Promise<Response>((resolve, reject) => {
+            if (this.#failure !== undefined) return reject(this.#failure);
+            this.#post(member, { request, resolve, reject });
+          }),
+      ),
+    );
+  }
+
+  /** Ends the threads; requests still open are rejected. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#rejectAll(new HoldfastError('cancelled', 'the worker pool was closed'));
+    await Promise.all(this.#members.map((member) => member.thread.terminate()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #start(index: number): Member<Response> {
+    const thread = new Worker(this.#options.entry, {
+      workerData: this.#options.workerData(index),
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    });
+    const member: Member<Response> = { thread, running: new Map() };
+    thread.on('message', (message: FromWorker<Response, Notice>) => this.#receive(member, index, message));
+    thread.on('error', (error) => this.#fail(asHoldfastError(error)));
+    thread.on('exit', (code) => {
+      if (!this.#isClosed) this.#fail(new HoldfastError('internal', `a worker thread ended with code ${code}`));
+    });
+    return member;
+  }
+
+  #receive(member: Member<Response>, index: number, message: FromWorker<Response, Notice>): void {
+    if (message.kind === 'notice') {
+      this.#notify(message.notice, index);
+      return;
+    }
+    const waiting = member.running.get(message.id);
+    member.running.delete(message.id);
+    this.#dispatch();
+    if (message.kind === 'response') waiting?.resolve(message.response);
+    else waiting?.reject(fromErrorRecord(message.error));
+  }
+
+  #notify(notice: Notice, index: number): void {
+    try {
+      this.#options.onNotice?.(notice, index);
+    } catch (error) {
+      this.#fail(asHoldfastError(error));
+    }
+  }
+
+  #dispatch(): void {
+    this.#dispatchQueued();
+    const { hunger } = this.#options;
+    if (hunger !== undefined) Atomics.store(hunger, 0, this.#wantedRequests());
+  }
+
+  #wantedRequests(): number {
+    const idle = this.#members.filter((member) => member.running.size === 0).length;
+    return Math.max(0, idle + this.#members.length - this.queuedCount);
+  }
+
+  #dispatchQueued(): void {
+    const depth = this.#options.depth ?? defaultDepth;
+    // Breadth first: every worker gets one request before any gets its second.
+    for (let level = 0; level < depth; level++) {
+      for (const member of this.#members) {
+        if (member.running.size !== level) continue;
+        const next = this.#urgent.shift() ?? this.#queue.shift();
+        if (next === undefined) return;
+        this.#post(member, next);
+      }
+    }
+  }
+
+  #post(member: Member<Response>, waiting: Waiting<Request, Response>): void {
+    const id = this.#nextRequest++;
+    member.running.set(id, waiting);
+    const message: ToWorker<Request> = { id, request: waiting.request };
+    member.thread.postMessage(message);
+  }
+
+  readonly #onAbort = (): void => {
+    this.#fail(new HoldfastError('cancelled', 'the operation was cancelled'));
+  };
+
+  #fail(error: HoldfastError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: HoldfastError): void {
+    for (const member of this.#members) {
+      for (const waiting of member.running.values()) waiting.reject(error);
+      member.running.clear();
+    }
+    for (const queue of [this.#urgent, this.#queue]) {
+      for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) waiting.reject(error);
+    }
+  }
+}
+
+/** A queue that stays quick however long it grows. */
+class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head];
+    if (this.#head === this.#items.length) return undefined;
+    this.#items[this.#head++] = undefined;
+    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+}
