@@ -11,13 +11,13 @@
  * the byte that leaves the window back out), data from 65,536 on. At least 64 bytes of data lie before the first position asked for.
  */
 
-@inline const PIECE: u32 = 12352;
-@inline const BLOCK: u32 = 6 * PIECE;
-@inline const WINDOW: u32 = 64;
-@inline const MASK: u64 = 0xfffff;
+const PIECE: u32 = 12352;
+const BLOCK: u32 = 6 * PIECE;
+const WINDOW: u32 = 64;
+const MASK: u64 = 0xfffff;
 /** A whole block takes as long as one stream takes for this many bytes. */
-@inline const WORTH_A_BLOCK: u32 = BLOCK / 4;
-@inline const NONE: u32 = 0xffffffff;
+const WORTH_A_BLOCK: u32 = BLOCK / 4;
+const NONE: u32 = 0xffffffff;
 
 /** Position behind the first byte in [position, end) that a cut follows, or 0 when there is none. */
 export function scan(position: u32, end: u32): u32 {
@@ -82,10 +82,10 @@ function digestOfWindow(position: u32): u64 {
 }
 
 /** The digest with `entering` behind it and `leaving`, 64 bytes before that one, taken out. */
-@inline function roll(digest: u64, leaving: u8, entering: u8): u64 {
+function roll(digest: u64, leaving: u8, entering: u8): u64 {
   return push(digest, entering) ^ load<u64>((<u32>leaving) << 3, 2048);
 }
 
-@inline function push(digest: u64, entering: u8): u64 {
+function push(digest: u64, entering: u8): u64 {
   return ((digest << 8) | entering) ^ load<u64>((<u32>(digest >> 45)) << 3);
 }

@@ -4,8 +4,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
-import { asHoldfastError, fromErrorRecord, HoldfastError } from '../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { PackLedger } from '../repository/index/pack-ledger.ts';
+import { targetDevices } from '../sources/files/devices.ts';
+import type { FileSelection } from '../sources/files/selection.ts';
 import type { ArchiveNotice, ArchiveRequest, ArchiveResponse, BeginRequest, FileRequest, UnfinishedPack } from '../workers/archive/messages.ts';
 import { Counter, Counters } from '../workers/archive/counters.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../workers/index-table.ts';
@@ -24,8 +26,6 @@ export interface SessionOptions {
   readonly workerCount?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-const emptySelection = {} as const;
 
 export class ArchiveSession implements AsyncDisposable {
   readonly pool: ArchivePool;
@@ -154,6 +154,7 @@ class BackupRun {
       countDirectory: (isNew: boolean, isSame: boolean) => this.#countDirectory(isNew, isSame),
       countFile: (sizeBytes: number) => this.#countFile(true, sizeBytes),
       clock: this.#options.clock,
+      polynomial: this.#repository.config.polynomial,
     };
     return source.kind === 'files' ? await saveTargets(services, source.paths, parent?.tree) : await saveStream(services, source);
   }
@@ -175,7 +176,8 @@ class BackupRun {
       withAtime,
       reportItems,
       changes,
-      selection: source.kind === 'files' ? source.selection : undefined,
+      selection: source.kind === 'files' ? neededSelection(source.selection) : undefined,
+      allowedDevices: source.kind === 'files' && source.selection.oneFileSystem ? await targetDevices(source.paths, process.cwd()) : new Map(),
     };
   }
 
@@ -212,10 +214,19 @@ class BackupRun {
   async #flush(): Promise<void> {
     const answers = await this.#pool.runOnAll({ kind: 'flush' });
     const unfinished: UnfinishedPack[] = answers.flatMap((answer) => (answer.kind === 'unfinished' ? [...answer.packs] : []));
-    const groups = [dataBlob, treeBlob].flatMap((type) => groupUnfinished(unfinished, type, this.#options.packSizeBytes));
+    const { packSizeBytes } = this.#options;
+    const groups = [...groupUnfinished(unfinished, dataBlob, packSizeBytes), ...groupUnfinished(unfinished, treeBlob, packSizeBytes)];
     await Promise.all(groups.map((parts) => this.#pool.run({ kind: 'merge', type: parts[0]?.type ?? dataBlob, parts })));
     await this.#ledger.settle();
   }
+}
+
+/** Undefined where no rule says anything: then no path needs to be put together. */
+function neededSelection(selection: FileSelection): FileSelection | undefined {
+  const { excludes, iexcludes, excludeFileLines, iexcludeFileLines, excludeIfPresent } = selection;
+  const lists = [excludes, iexcludes, excludeFileLines, iexcludeFileLines, excludeIfPresent];
+  const hasRules = lists.some((list) => list.length > 0) || selection.excludeCaches || selection.oneFileSystem;
+  return hasRules || selection.excludeLargerThanBytes !== undefined ? selection : undefined;
 }
 
 /** Workers find packs by their ids below this folder: every local layout has them in `data/<two digits>/`. */

@@ -1,4 +1,5 @@
 /** Saves the targets of a backup: builds the folders above them, and hands the targets themselves to the workers. */
+import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { buildTargetTree, type TargetTree } from '../sources/files/targets.ts';
@@ -19,7 +20,7 @@ const root = Buffer.from('/');
 
 /** @returns the id of the root tree. @throws HoldfastError `source-missing` when nothing at all was saved */
 export async function saveTargets(services: SaveServices, paths: readonly Buffer[], parentTree: string | undefined): Promise<string> {
-  const tree = await buildTargetTree(paths);
+  const tree = buildTargetTree(paths);
   const nodes = await saveChildren(services, tree, root, parentTree);
   if (nodes.length === 0) {
     throw new HoldfastError('source-missing', 'there is nothing to save: every target was excluded or could not be read', {
@@ -27,6 +28,11 @@ export async function saveTargets(services: SaveServices, paths: readonly Buffer
     });
   }
   return await services.saveTree(nodes);
+}
+
+/** As seen from the working directory; links on the way stay as they are. */
+function absolute(path: Buffer): Buffer {
+  return path[0] === 0x2f ? path : Buffer.from(posix.resolve(process.cwd(), path.toString('latin1')), 'latin1');
 }
 
 async function saveChildren(services: SaveServices, tree: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<string[]> {
@@ -44,7 +50,7 @@ async function saveChildren(services: SaveServices, tree: TargetTree, snapshotPa
 async function saveChild(services: SaveServices, child: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<HoleText> {
   const { pool, assembly } = services;
   if (child.path === undefined) return await saveFolder(services, child, snapshotPath, parentTree);
-  const answer = await pool.run({ kind: 'entry', path: child.path, snapshotPath, parentTree, isExplicit: child.isExplicit });
+  const answer = await pool.run({ kind: 'entry', path: absolute(child.path), snapshotPath, parentTree, isExplicit: child.isExplicit });
   if (answer.kind !== 'filled') throw new HoldfastError('internal', `a worker answered '${answer.kind}' to a target`);
   return await assembly.textOf(answer.part);
 }
@@ -53,7 +59,7 @@ async function saveChild(services: SaveServices, child: TargetTree, snapshotPath
 async function saveFolder(services: SaveServices, child: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<HoleText> {
   const path = child.metadataPath;
   if (path === undefined) throw new HoldfastError('internal', 'a folder above a target has no path');
-  const described = await services.pool.run({ kind: 'metadata', path, snapshotPath, parentTree });
+  const described = await services.pool.run({ kind: 'metadata', path: absolute(path), snapshotPath, parentTree });
   if (described.kind !== 'metadata') throw new HoldfastError('internal', `a worker answered '${described.kind}' to a folder`);
   const nodes = await saveChildren(services, child, snapshotPath, described.previousTree);
   const id = await services.saveTree(nodes);

@@ -95,6 +95,6 @@ describe('parsePolynomial', () => {
       undefined,
       {},
     ];
-    for (const text of wrong) assert.throws(() => parsePolynomial(text), { code: 'damaged' }, String(text));
+    for (const text of wrong) assert.throws(() => parsePolynomial(text), { code: 'damaged' }, JSON.stringify(text));
   });
 });

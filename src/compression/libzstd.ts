@@ -5,7 +5,7 @@
 import type { LibraryHandle } from 'koffi';
 import { HoldfastError } from '../base/errors.ts';
 import type { NativePointer } from '../base/process-symbols.ts';
-import { damagedFrame, type Zstd, type ZstdEncoder, type ZstdParameters } from './zstd.ts';
+import { damagedFrame, parameterEntries, type Zstd, type ZstdEncoder, type ZstdParameters } from './zstd.ts';
 
 interface Libzstd {
   createEncoder(): NativePointer | null;
@@ -61,7 +61,7 @@ class LibzstdEncoder implements ZstdEncoder {
     this.#library = library;
     this.#context = context;
     contexts.register(this, () => library.freeEncoder(context), this);
-    for (const [name, value] of Object.entries(parameters)) this.#set(name as keyof ZstdParameters, value);
+    for (const [name, value] of parameterEntries(parameters)) this.#set(name, value);
   }
 
   encode(plain: Uint8Array, target: Uint8Array): number {

@@ -1,6 +1,6 @@
 /** zstd on the public interface of Node: for processes whose own libzstd is out of reach. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { damagedFrame, type Zstd, type ZstdEncoder, type ZstdParameters } from './zstd.ts';
+import { damagedFrame, parameterEntries, type Zstd, type ZstdEncoder, type ZstdParameters } from './zstd.ts';
 
 const parameterNumbers = {
   level: constants.ZSTD_c_compressionLevel,
@@ -24,7 +24,7 @@ class NodeZstdEncoder implements ZstdEncoder {
   readonly #params: Record<number, number> = {};
 
   constructor(parameters: ZstdParameters) {
-    for (const [name, value] of Object.entries(parameters)) this.#params[parameterNumbers[name as keyof ZstdParameters]] = value;
+    for (const [name, value] of parameterEntries(parameters)) this.#params[parameterNumbers[name]] = value;
   }
 
   encode(plain: Uint8Array, target: Uint8Array): number {

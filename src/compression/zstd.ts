@@ -12,6 +12,10 @@ export interface ZstdParameters {
   readonly strategy?: number;
 }
 
+export function parameterEntries(parameters: ZstdParameters): [keyof ZstdParameters, number][] {
+  return Object.entries(parameters) as [keyof ZstdParameters, number][];
+}
+
 /** Compresses one blob at a time, with memory that is kept from call to call. */
 export interface ZstdEncoder {
   /** Writes one frame to the front of `target` and returns its length, or 0 when the frame does not fit into `target`. */

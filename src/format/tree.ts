@@ -137,7 +137,14 @@ function freshValue(value: unknown, depth: number): JsonValue {
 }
 
 function nodeName(value: unknown): QuotedName {
-  const quoted = optionalString(value, 'the name of a node') ?? '';
+  return parseNodeName(optionalString(value, 'the name of a node') ?? '');
+}
+
+/**
+ * The name of a node from its quoted text.
+ * @throws HoldfastError `damaged` when it could lead out of its directory
+ */
+export function parseNodeName(quoted: string): QuotedName {
   const name = canonicalName(quoted);
   const isUnsafe = isPlain(name) ? isUnsafePlainName(name) : isUnsafeName(unquoteName(name));
   if (isUnsafe) throw damaged('the name of a node', 'is empty, a dot, or has a slash or NUL');
@@ -166,8 +173,12 @@ const nodeTypes: ReadonlySet<unknown> = new Set<NodeType>([
 
 function nodeType(value: unknown): NodeType {
   const type = value ?? '';
-  if (!nodeTypes.has(type)) throw damaged('the type of a node', 'is not known');
-  return type as NodeType;
+  if (!isNodeType(type)) throw damaged('the type of a node', 'is not known');
+  return type;
+}
+
+export function isNodeType(type: unknown): type is NodeType {
+  return nodeTypes.has(type);
 }
 
 function nodeTime(value: unknown): string {

@@ -6,12 +6,13 @@
  */
 import { spawn } from 'node:child_process';
 import { HoldfastError } from '../../base/errors.ts';
+import { readListFile } from '../../sources/files/pattern-file.ts';
+import { decodeTextFile, trimSpace } from '../../sources/files/text-file.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { chooseOne } from '../options/choose-one.ts';
 import { valueOrigin } from '../options/option.ts';
 import { askPassword } from './prompt.ts';
 import { splitShellWords } from './shell-words.ts';
-import { readTextFile } from './text-file.ts';
 
 /** The password that options and variables give; undefined when a person has to be asked. */
 export async function configuredPassword(context: CommandContext): Promise<string | undefined> {
@@ -41,7 +42,7 @@ export async function askNewPassword(context: CommandContext, question: string):
 
 /** White space around the password is dropped, as restic does: the file's last newline and more. */
 export async function passwordFromFile(path: string, where = '--password-file'): Promise<string> {
-  return (await readTextFile(path, where)).trim();
+  return trimSpace(decodeTextFile(await readListFile(path, where)).toString('utf8'));
 }
 
 async function passwordFromCommand(command: string, signal: AbortSignal): Promise<string> {
@@ -52,7 +53,7 @@ async function passwordFromCommand(command: string, signal: AbortSignal): Promis
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   child.on('error', (cause) => reject(signal.aborted ? signal.reason : commandFailure(program, cause.message, cause)));
   child.on('close', (code, killedBy) => {
-    if (code === 0) resolve(Buffer.concat(chunks).toString('utf8').trim());
+    if (code === 0) resolve(trimSpace(Buffer.concat(chunks).toString('utf8')));
     else reject(signal.aborted ? signal.reason : commandFailure(program, killedBy === null ? `exit code ${code}` : killedBy));
   });
   return await promise;

@@ -1,5 +1,5 @@
 /** Names of files by pattern, as Go's filepath.Glob finds them: in the order of bytes, directory by directory. */
-import { readdir, stat, lstat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { globFits, parseGlob } from '../../patterns/glob.ts';
 import { cleanPath, type PathText, pathBytes, pathText } from '../../patterns/path-text.ts';
 
@@ -9,7 +9,8 @@ import { cleanPath, type PathText, pathBytes, pathText } from '../../patterns/pa
  * @returns undefined for a malformed pattern
  */
 export async function globFiles(pattern: PathText): Promise<PathText[] | undefined> {
-  if (pattern.split('/').some((component) => parseGlob(component) === undefined)) return undefined;
+  const components = pattern.split('/');
+  if (components.length > mostComponents || components.some((component) => parseGlob(component) === undefined)) return undefined;
   return expand(pattern);
 }
 
@@ -17,6 +18,9 @@ export async function globFiles(pattern: PathText): Promise<PathText[] | undefin
 export function isFilePattern(path: string): boolean {
   return /[*?[\\]/.test(path);
 }
+
+/** A path of PATH_MAX (4,096) bytes has no more; the walk below goes one call deep for each. */
+const mostComponents = 2048;
 
 async function expand(pattern: PathText): Promise<PathText[]> {
   if (!isFilePattern(pattern)) return (await exists(pattern)) ? [pattern] : [];

@@ -30,9 +30,11 @@ export function splitLines(bytes: Buffer): Buffer[] {
  * and not U+FEFF.
  */
 export function trimSpace(text: string): string {
-  return text.replace(/^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/, '').replace(spaceAtEnd, '');
+  return text.replace(spaceAround, '');
 }
 
-const spaceAtEnd = /(?<![\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
+const space = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+/** The look-behind keeps it from trying every place inside a long run of spaces. */
+const spaceAround = new RegExp(`^${space}+|(?<!${space})${space}+$`, 'g');
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;

@@ -5,8 +5,8 @@ import { AT_EMPTY_PATH } from '../../posix/constants.ts';
 import { emptyName } from '../../posix/names.ts';
 import { encodeNodeFields } from '../../format/node-encoder.ts';
 import { type BlobType, dataBlob, treeBlob } from '../index-table.ts';
-import { quotedOf } from './entry-names.ts';
-import { openPath, printablePath } from './entry-paths.ts';
+import { latin1, quotedOf } from './entry-names.ts';
+import { openPath, printablePath, splitPath } from './entry-paths.ts';
 import { EntryWalk, type Part } from './entry-walk.ts';
 import { FileArchiver } from './file-archiver.ts';
 import { findCuts, storeChunks } from './shared-file.ts';
@@ -73,9 +73,9 @@ export class ArchiveWork {
     try {
       const result = libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes);
       if (result < 0) throw posixError('fstat', printablePath(path), result);
-      const name = quotedOf(Buffer.from(snapshotPath.subarray(snapshotPath.lastIndexOf(0x2f) + 1)).toString('latin1'));
+      const name = quotedOf(latin1(splitPath(snapshotPath).name));
       const fields = fieldsOf(stat, name, begin.withAtime);
-      this.#files.readAttributesIfAllowed(fields, fd);
+      this.#files.readAttributesIfAllowed(fields, fd, printablePath(path));
       const previous = parents.load(parentTree).get(name);
       const isSame = previous !== undefined && isSameMetadata(fields, previous);
       const head = `${encodeNodeFields(fields, 'null').slice(0, -1)},"subtree":"`;

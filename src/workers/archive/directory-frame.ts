@@ -1,21 +1,25 @@
 /** One directory on the way of a walk: its descriptor, its paths, and what the exclude rules say of its entries. */
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../posix/constants.ts';
+import { AT_EMPTY_PATH, O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../../posix/constants.ts';
 import { entriesBufferSizeBytes, visitEntries } from '../../posix/directory-entries.ts';
-import { posixError } from '../../posix/errno.ts';
-import type { Libc } from '../../posix/libc.ts';
+import { minusErrno, posixError } from '../../posix/errno.ts';
+import { type Libc, libc } from '../../posix/libc.ts';
+import { cName, emptyName } from '../../posix/names.ts';
+import { FileStat } from '../../posix/statx.ts';
 import { pathThrough } from '../../posix/xattrs.ts';
+import type { PathText } from '../../patterns/path-text.ts';
+import type { DeviceId, DirectoryProbe } from '../../sources/files/entry.ts';
 import type { Selector } from '../../sources/files/selection.ts';
 import { joinPath, printablePath } from './entry-paths.ts';
 import { nameBytes } from './entry-names.ts';
 import { openFlags } from './open-entry.ts';
 import { SourceFailure } from './source-failure.ts';
-import type { WorkerContext } from './worker-context.ts';
 
 const pathMaxBytes = 4096;
+const missing = minusErrno('ENOENT');
 let entriesBuffer: Buffer | undefined;
 let pathBuffer: Buffer | undefined;
 
-export class DirectoryFrame {
+export class DirectoryFrame implements DirectoryProbe {
   readonly fd: number;
   /** Without a slash at the end, except for the root. */
   readonly path: Uint8Array;
@@ -35,9 +39,46 @@ export class DirectoryFrame {
     entriesBuffer ??= Buffer.allocUnsafeSlow(entriesBufferSizeBytes);
     const names: string[] = [];
     const buffer = entriesBuffer;
-    const result = visitEntries(libc, this.fd, buffer, (_bytes, start, end) => void names.push(buffer.latin1Slice(start, end)));
+    const result = visitEntries(libc, this.fd, buffer, (_bytes, start, end) => void names.push(buffer.toString('latin1', start, end)));
     if (result < 0) throw new SourceFailure(posixError('getdents64', printablePath(this.path), result));
     return names.sort();
+  }
+
+  isNameSelected(selector: Selector | undefined, name: string): boolean {
+    return selector === undefined || selector.selectByName(this.#selectionPath(name));
+  }
+
+  /** Whether the rules take the entry that `stat` was just filled with. */
+  isEntrySelected(selector: Selector | undefined, name: string, stat: FileStat): boolean {
+    if (selector === undefined) return true;
+    const entry = { isDirectory: (stat.mode & S_IFMT) === S_IFDIR, sizeBytes: (stat.mode & S_IFMT) === S_IFREG ? stat.sizeBytes : 0, deviceId: stat.deviceId };
+    return selector.selectEntry(this.#selectionPath(name), entry, this);
+  }
+
+  /** For the rules that look at a file of this directory. */
+  readHead(name: PathText, length: number): Uint8Array | number | undefined {
+    const c = libc();
+    const fd = c.openAt(this.fd, cName(Buffer.from(name, 'latin1')), length === 0 ? O_PATH | O_NOFOLLOW | O_CLOEXEC : openFlags.file, 0);
+    if (fd < 0) return fd === missing ? undefined : fd;
+    try {
+      const head = Buffer.alloc(length);
+      const count = length === 0 ? 0 : c.read(fd, head, length);
+      return count < 0 ? count : head.subarray(0, count);
+    } finally {
+      c.close(fd);
+    }
+  }
+
+  /** For --one-file-system: the device that this directory lies on. */
+  deviceId(): DeviceId {
+    const own = new FileStat();
+    libc().statxAt(this.fd, emptyName, AT_EMPTY_PATH, own.bytes);
+    return own.deviceId;
+  }
+
+  #selectionPath(name: string): PathText {
+    this.#text ??= Buffer.from(this.path).toString('latin1').replace(/\/$/, '');
+    return `${this.#text}/${name}` as PathText;
   }
 
   pathOf(name: string): Buffer {
@@ -55,7 +96,7 @@ export class DirectoryFrame {
     pathBuffer ??= Buffer.allocUnsafeSlow(pathMaxBytes + 1);
     pathBuffer.set(this.path);
     pathBuffer[this.path.length] = 0x2f;
-    const end = this.path.length + 1 + pathBuffer.latin1Write(name, this.path.length + 1);
+    const end = this.path.length + 1 + pathBuffer.write(name, this.path.length + 1, 'latin1');
     pathBuffer[end] = 0;
     return pathBuffer;
   }

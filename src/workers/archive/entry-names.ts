@@ -11,9 +11,14 @@ const scratch = Buffer.alloc(nameMaxBytes + 1);
 
 /** The name as the kernel takes it, in a buffer that the next call overwrites. */
 export function nameBytes(name: string): Uint8Array {
-  const length = scratch.latin1Write(name, 0, nameMaxBytes);
+  const length = scratch.write(name, 0, nameMaxBytes, 'latin1');
   scratch[length] = 0;
   return scratch;
+}
+
+/** Bytes as such a string. */
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** The name as trees hold it. */

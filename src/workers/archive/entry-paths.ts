@@ -19,6 +19,12 @@ export function joinPath(folder: Uint8Array, name: Uint8Array): Buffer {
   return joined;
 }
 
+/** The last component of an absolute path, and the folder that holds it. */
+export function splitPath(path: Uint8Array): { folder: Uint8Array; name: Uint8Array } {
+  const end = path.lastIndexOf(slash);
+  return { folder: path.subarray(0, Math.max(1, end)), name: path.subarray(end + 1) };
+}
+
 /**
  * openat for a path of any length. Components before the last are followed, the last as `flags` say.
  * @returns a descriptor, or minus errno

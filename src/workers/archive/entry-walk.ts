@@ -9,17 +9,17 @@
 import { encodeNodeFields, type NodeFields } from '../../format/node-encoder.ts';
 import type { ParentEntry } from '../../format/parent-entries.ts';
 import { encodeTree } from '../../format/tree.ts';
-import { AT_EMPTY_PATH, AT_FDCWD, S_IFDIR, S_IFMT, S_IFREG, S_IFSOCK, statLikeLstat } from '../../posix/constants.ts';
+import { AT_EMPTY_PATH, S_IFDIR, S_IFMT, S_IFREG, S_IFSOCK, statLikeLstat } from '../../posix/constants.ts';
 import { errnoName, posixError } from '../../posix/errno.ts';
 import { emptyName } from '../../posix/names.ts';
 import { treeBlob } from '../index-table.ts';
 import { Counter } from './counters.ts';
 import { DirectoryFrame } from './directory-frame.ts';
-import { descend, joinPath, openPath, printablePath } from './entry-paths.ts';
-import { FileArchiver } from './file-archiver.ts';
+import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
+import type { FileArchiver } from './file-archiver.ts';
 import type { DirectoryRequest, EntryRequest, HoleToken, NamesRequest } from './messages.ts';
 import { fieldsOf, isSameMetadata } from './node-fields.ts';
-import { nameBytes, quotedOf } from './entry-names.ts';
+import { latin1, nameBytes, quotedOf } from './entry-names.ts';
 import { openFlags, openReadable } from './open-entry.ts';
 import { SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -36,30 +36,31 @@ export class EntryWalk {
   readonly #context: WorkerContext;
   readonly #files: FileArchiver;
 
-  constructor(context: WorkerContext) {
+  constructor(context: WorkerContext, files: FileArchiver) {
     this.#context = context;
-    this.#files = new FileArchiver(context);
+    this.#files = files;
   }
 
   /** A target, or any entry named by its path. */
   entry(request: EntryRequest): Part {
     const { libc, parents } = this.#context;
-    const { dirFd, rest, result } = descend(libc, request.path);
-    if (result < 0) return this.#vanished(printablePath(request.path), 'open', result);
+    const target = splitPath(request.path);
+    const place = splitPath(request.snapshotPath);
+    const fd = openPath(libc, target.folder, openFlags.passage);
+    if (fd < 0) return this.#vanished(printablePath(request.path), 'open', fd);
     try {
-      const name = Buffer.from(rest).toString('latin1');
-      const snapshotName = request.snapshotPath.subarray(request.snapshotPath.lastIndexOf(0x2f) + 1);
-      const previous = parents.load(request.parentTree).get(quotedOf(Buffer.from(snapshotName).toString('latin1')));
-      return this.#save(new DirectoryFrame(dirFd, request, 0), name, snapshotName, previous, request.isExplicit);
+      const previous = parents.load(request.parentTree).get(quotedOf(latin1(place.name)));
+      const frame = new DirectoryFrame(fd, { path: target.folder, snapshotPath: place.folder }, 0);
+      return this.#save(frame, latin1(target.name), place.name, previous, request.isExplicit);
     } finally {
-      if (dirFd !== AT_FDCWD) libc.close(dirFd);
+      libc.close(fd);
     }
   }
 
   /** A directory that another worker gave away; already selected. */
   directory(request: DirectoryRequest): Part {
     const fd = openPath(this.#context.libc, request.path, openFlags.directory);
-    const name = request.snapshotPath.subarray(request.snapshotPath.lastIndexOf(0x2f) + 1);
+    const { name } = splitPath(request.snapshotPath);
     return this.#openedDirectory(fd, request.path, request.snapshotPath, name, request.previous, 0, request.token);
   }
 
@@ -70,7 +71,7 @@ export class EntryWalk {
     if (fd < 0) return this.#vanished(printablePath(request.path), 'open', fd);
     try {
       const frame = new DirectoryFrame(fd, request, 0);
-      const names = request.names.map((name) => Buffer.from(name).toString('latin1'));
+      const names = request.names.map(latin1);
       const parts = this.#children(frame, names, parents.load(request.parentTree), request.parentTree);
       if (parts.some((part) => typeof part === 'number')) return this.#pendingShare(request.token, parts);
       return parts.join(',');
@@ -91,7 +92,7 @@ export class EntryWalk {
     if (!isExplicit && !frame.isNameSelected(this.#context.selector, name)) return this.#excluded(pathText());
     const result = libc.statxAt(frame.fd, nameBytes(name), statLikeLstat, stat.bytes);
     if (result < 0) return this.#vanished(pathText(), 'lstat', result);
-    if (!isExplicit && !frame.isEntrySelected(this.#context, name)) return this.#excluded(pathText());
+    if (!isExplicit && !frame.isEntrySelected(this.#context.selector, name, stat)) return this.#excluded(pathText());
     const type = stat.mode & S_IFMT;
     if (type === S_IFDIR) return this.#directory(frame, name, snapshotName, previous);
     // A socket cannot be restored to anything useful; restic leaves them out too.
@@ -129,7 +130,7 @@ export class EntryWalk {
     try {
       const result = libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes);
       if (result < 0) return this.#vanished(printablePath(path), 'fstat', result);
-      const fields = fieldsOf(stat, quotedOf(Buffer.from(snapshotName).toString('latin1')), begin.withAtime);
+      const fields = fieldsOf(stat, quotedOf(latin1(snapshotName)), begin.withAtime);
       this.#files.readAttributes(fields, fd, () => printablePath(path));
       const frame = new DirectoryFrame(fd, { path, snapshotPath }, depth);
       return this.#tree(frame, fields, previous, token);

@@ -9,8 +9,8 @@ import type { QuotedName } from '../../format/go-quote.ts';
 import { dataBlob } from '../index-table.ts';
 import { Counter } from './counters.ts';
 import type { DirectoryFrame } from './directory-frame.ts';
-import { nameBytes, quotedOf } from './entry-names.ts';
-import { joinPath, openPath, printablePath } from './entry-paths.ts';
+import { latin1, nameBytes, quotedOf } from './entry-names.ts';
+import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
 import type { Part } from './entry-walk.ts';
 import type { ArchiveResponse, FileRequest } from './messages.ts';
 import { fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
@@ -60,9 +60,8 @@ export class FileArchiver {
     if (fd < 0) return { kind: 'filled', part: this.#notOpened(printablePath(request.path), fd) };
     let isShared = false;
     try {
-      const name = request.snapshotPath.subarray(request.snapshotPath.lastIndexOf(0x2f) + 1);
-      const fields = this.#describe(fd, this.#quoted(name), () => request.path);
-      isShared = Number(fields.size) >= sharedFileBytes;
+      const fields = this.#describe(fd, this.#quoted(splitPath(request.snapshotPath).name), () => request.path);
+      isShared = Number(fields.size) >= sharedFileBytes && request.isSequential !== true;
       if (isShared) return { kind: 'large', fd, fields };
       return { kind: 'filled', part: this.#store(fd, fields, request.previous, () => request.path) };
     } finally {
@@ -81,7 +80,7 @@ export class FileArchiver {
   }
 
   #quoted(snapshotName: Uint8Array): QuotedName {
-    return quotedOf(Buffer.from(snapshotName.buffer, snapshotName.byteOffset, snapshotName.length).latin1Slice());
+    return quotedOf(latin1(snapshotName));
   }
 
   /** Fresh from the descriptor: the name may stand for another file than a moment ago. */
@@ -142,6 +141,15 @@ export class FileArchiver {
         this.#context.fail(`${path()} (attribute ${attribute})`, new SourceFailure(error).failure);
       }),
     );
+  }
+
+  /** Above a target attributes may be closed to us; the target is saved all the same. */
+  readAttributesIfAllowed(fields: NodeFields, fd: number, path: string): void {
+    try {
+      this.readAttributes(fields, fd, () => path);
+    } catch (error) {
+      if (!(error instanceof SourceFailure) || error.failure.code !== 'storage-denied') throw error;
+    }
   }
 
   #readLink(frame: DirectoryFrame, name: string): Buffer {

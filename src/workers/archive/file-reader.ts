@@ -41,6 +41,7 @@ export class FileReader {
     let sizeBytes = 0;
     let start = 0;
     let end = 0;
+    let seen = 0;
     let isEnd = false;
     do {
       if (!isEnd) {
@@ -55,18 +56,19 @@ export class FileReader {
         end += count;
         isEnd = count === 0 || (count < wanted && sizeBytes + end - start === expectedBytes);
       }
-      for (let cut = this.#cut(start, end, isEnd); cut > 0; cut = this.#cut(start, end, isEnd)) {
+      for (let cut = this.#cut(start, end, isEnd, seen); cut > 0; cut = this.#cut(start, end, isEnd, 0)) {
         ids.push(this.#store.save(dataBlob, buffer.subarray(start, start + cut)));
         start += cut;
         sizeBytes += cut;
       }
       if (start === end) start = end = 0;
+      seen = end - start;
     } while (!isEnd || start < end);
     return { ids, sizeBytes };
   }
 
-  #cut(start: number, end: number, isEnd: boolean): number {
-    return start === end ? 0 : this.#chunker.nextCut(start, end - start, isEnd);
+  #cut(start: number, end: number, isEnd: boolean, seen: number): number {
+    return start === end ? 0 : this.#chunker.nextCut(start, end - start, isEnd, seen);
   }
 
   #read(fd: number, target: Uint8Array, path: () => Uint8Array): number {

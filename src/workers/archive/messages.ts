@@ -47,7 +47,9 @@ export interface BeginRequest {
   readonly withAtime: boolean;
   readonly reportItems: boolean;
   readonly changes: ChangeRules;
-  readonly selection: FileSelection;
+  /** Undefined when everything is to be saved. */
+  readonly selection: FileSelection | undefined;
+  /** For `oneFileSystem`. */
   readonly allowedDevices: ReadonlyMap<string, string>;
 }
 
@@ -88,6 +90,8 @@ export interface FileRequest {
   readonly path: Uint8Array;
   readonly snapshotPath: Uint8Array;
   readonly previous: ParentEntry | undefined;
+  /** To be read by this worker alone, because it became shorter while several read it. */
+  readonly isSequential?: boolean;
 }
 
 /** Find the next cuts of a very large file from `offset` on, at most about `spanBytes` of it. */

@@ -1,11 +1,17 @@
 /** Opening what is to be saved: without following links, without waiting at a FIFO, without touching access times. */
-import { O_CLOEXEC, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../../posix/constants.ts';
+import { O_CLOEXEC, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../posix/constants.ts';
 import { minusErrno } from '../../posix/errno.ts';
 import type { Libc } from '../../posix/libc.ts';
 
 const readable = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-export const openFlags = { file: readable, directory: readable | O_DIRECTORY } as const;
+export const openFlags = {
+  file: readable,
+  directory: readable | O_DIRECTORY,
+  /** Only to go on from there: needs no right to read it. */
+  passage: O_PATH | O_DIRECTORY | O_CLOEXEC,
+  followedDirectory: O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+} as const;
 
 const notPermitted = minusErrno('EPERM');
 

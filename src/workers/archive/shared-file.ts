@@ -6,8 +6,8 @@ import { dataBlob } from '../index-table.ts';
 import type { ArchiveResponse, ChunksRequest, CutRequest } from './messages.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** Pieces in which a cutter reads: a chunk that does not end in one is scanned again with the next, so not too small. */
-const pieceBytes = 1 << 22;
+/** Pieces in which a cutter reads: they stay in the processor's cache while they are scanned. */
+const pieceBytes = 1 << 20;
 
 /** The lengths of the chunks from `offset` on; a chunk that is not ended within the span is left to the next request. */
 export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutRequest): ArchiveResponse {
@@ -17,6 +17,7 @@ export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutR
   let start = 0;
   let end = 0;
   let position = offset;
+  let seen = 0;
   let isEnd = false;
   while (!isEnd && (position - offset < spanBytes || lengths.length === 0)) {
     if (buffer.length - end < pieceBytes) {
@@ -28,11 +29,12 @@ export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutR
     end += count;
     position += count;
     isEnd = count === 0;
-    for (let cut = start === end ? 0 : chunker.nextCut(start, end - start, isEnd); cut > 0; ) {
+    for (let cut = start === end ? 0 : chunker.nextCut(start, end - start, isEnd, seen); cut > 0; ) {
       lengths.push(cut);
       start += cut;
       cut = start === end ? 0 : chunker.nextCut(start, end - start, isEnd);
     }
+    seen = end - start;
   }
   return { kind: 'cuts', lengths, isEnd };
 }

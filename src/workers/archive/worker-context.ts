@@ -6,7 +6,7 @@ import { Compressor } from '../../compression/compressor.ts';
 import { Sealer } from '../../crypto/sealer.ts';
 import { libc, type Libc } from '../../posix/libc.ts';
 import { FileStat } from '../../posix/statx.ts';
-import { compileSelection, type Selector } from '../../sources/files/selection.ts';
+import { Selector } from '../../sources/files/selection.ts';
 import { BlobReader } from '../blob-reader.ts';
 import { type BlobType, dataBlob, IndexTable, treeBlob } from '../index-table.ts';
 import { notify } from '../protocol.ts';
@@ -47,7 +47,9 @@ export class WorkerContext {
     this.files = new FileReader(this.libc, this.chunker, this.store);
     const reader = begin.packFolder === undefined ? undefined : new BlobReader(this.index, this.sealer, begin.packFolder);
     this.parents = new ParentTrees(this.index, reader, (error) => this.fail('parent snapshot', error));
-    this.selector = compileSelection(begin.selection, begin.allowedDevices);
+    const onWarning = (message: string): void => this.tell({ kind: 'warning', message });
+    const { selection, allowedDevices } = begin;
+    this.selector = selection === undefined ? undefined : new Selector(selection, { allowedDevices, onWarning });
   }
 
   packWriter(type: BlobType, name: string): PackWriter {

@@ -1,0 +1,55 @@
+/** Turns a sealed blob back into its plaintext, and proves by its id that it is the right one. */
+import { HoldfastError } from '../base/errors.ts';
+import { decompress } from '../compression/decompress.ts';
+import { type Sealer, sealOverhead } from '../crypto/sealer.ts';
+import { sha256Hex } from '../crypto/sha256.ts';
+
+/** Where the nonce ends and the ciphertext begins. */
+const nonceLength = 16;
+/** Largest blob that is believed: trees of huge directories are far beyond a chunk's 8 MiB. */
+const maxBlobBytes = 1 << 30;
+/** A block of zstd is 4 bytes at least and becomes 128 KiB at most (RFC 8878, "Blocks"): nothing expands by more. */
+const maxExpansion = 32 * 1024;
+/** Buffers up to this size are kept for the next blob: all chunks fit, and few trees are larger. */
+const maxKeptBytes = 9 << 20;
+const pageBytes = 4096;
+
+export class BlobDecoder {
+  readonly #sealer: Sealer;
+  #kept = Buffer.alloc(0);
+
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer;
+  }
+
+  /**
+   * The plaintext: a view that holds until the next call.
+   * @param sealed is overwritten: it is deciphered in place, which saves a buffer and a pass through memory
+   * @param plainLength as the index has it: 0 for a blob that is not compressed
+   * @throws HoldfastError `damaged` when the bytes are not those of the blob
+   */
+  decode(sealed: Uint8Array, plainLength: number, id: string): Uint8Array {
+    assertBlobLengths(sealed.length, plainLength);
+    const content = sealed.subarray(nonceLength);
+    const contentLength = this.#sealer.unseal(sealed, content);
+    const plain = plainLength === 0 ? content.subarray(0, contentLength) : this.#room(plainLength);
+    if (plainLength > 0) decompress(content.subarray(0, contentLength), plain);
+    if (sha256Hex(plain) !== id) throw new HoldfastError('damaged', 'its content does not have the SHA-256 that is its id');
+    return plain;
+  }
+
+  #room(bytes: number): Buffer {
+    // Memory that is not written to is never touched: a wrong length costs address space only.
+    if (bytes > maxKeptBytes) return Buffer.allocUnsafeSlow(bytes);
+    if (this.#kept.length < bytes) this.#kept = Buffer.allocUnsafeSlow(Math.ceil(bytes / pageBytes) * pageBytes);
+    return this.#kept.subarray(0, bytes);
+  }
+}
+
+/** @throws HoldfastError `damaged` when no blob has these lengths; called before memory is taken for them */
+export function assertBlobLengths(length: number, plainLength: number): void {
+  const isPossible =
+    length >= sealOverhead && length <= maxBlobBytes && plainLength <= Math.min(maxBlobBytes, (length - sealOverhead) * maxExpansion);
+  if (isPossible) return;
+  throw new HoldfastError('damaged', `it has impossible lengths in the index: ${length} bytes sealed, ${plainLength} decompressed`);
+}
