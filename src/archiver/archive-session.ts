@@ -5,6 +5,8 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
+import type { IndexId } from '../base/ids.ts';
+import type { IndexFileReader } from '../repository/index/load-index.ts';
 import { PackLedger } from '../repository/index/pack-ledger.ts';
 import { targetDevices } from '../sources/files/devices.ts';
 import type { FileSelection } from '../sources/files/selection.ts';
@@ -50,6 +52,13 @@ export class ArchiveSession implements AsyncDisposable {
       signal,
     });
   }
+
+  /** Lets the workers, which have nothing to do yet, read the repository's index. */
+  readonly readIndexFile: IndexFileReader = async (file, key, index) => {
+    const answer = await this.pool.run({ kind: 'index-file', ...file, key, index: index.memory });
+    if (answer.kind !== 'packs') throw new HoldfastError('internal', `a worker answered '${answer.kind}' to an index file`);
+    return answer.packs;
+  };
 
   /**
    * Saves the source as a snapshot.
@@ -103,7 +112,7 @@ class BackupRun {
       onError: this.#fatal.reject,
     });
     const { clock } = options;
-    this.#ledger = new PackLedger({ backend: repository.backend, index, saveIndex: (json) => repository.saveIndex(json), monotonicMs: clock.monotonicMs, signal });
+    this.#ledger = new PackLedger({ backend: repository.backend, index, saveIndex: (json) => this.#saveIndex(json), monotonicMs: clock.monotonicMs, signal });
   }
 
   async run(): Promise<BackupResult> {
@@ -112,6 +121,7 @@ class BackupRun {
     using _progress = new ArchiveProgress(this.#counterMemory, events, () => this.#failureCount);
     const tree = await Promise.race([this.#saveAll(), this.#fatal.promise]);
     const summary = summaryOf(this.#counterMemory, startNs, clock.nowNs());
+    await this.#options.permission;
     const isSkipped = isDryRun || (skipIfUnchanged && parent?.tree === tree);
     const snapshotId = isSkipped ? undefined : await this.#options.saveSnapshot(tree, summary);
     return { snapshotId, tree, summary, failureCount: this.#failureCount, index: this.#index };
@@ -199,6 +209,11 @@ class BackupRun {
     const answer = await this.#pool.run({ kind: 'tree', nodes }, 'urgent');
     if (answer.kind !== 'tree') throw new HoldfastError('internal', `a worker answered '${answer.kind}' to a tree`);
     return answer.id;
+  }
+
+  async #saveIndex(json: Uint8Array): Promise<IndexId> {
+    await this.#options.permission;
+    return await this.#repository.saveIndex(json);
   }
 
   #countDirectory(isNew: boolean, isSame: boolean): void {

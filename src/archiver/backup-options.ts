@@ -50,6 +50,8 @@ export interface BackupOptions {
   readonly reportItems: boolean;
   readonly clock: Clock;
   readonly events: EventSink;
+  /** Resolves when the repository may be written to: no index and no snapshot is saved before. */
+  readonly permission: Promise<unknown>;
   /** Saves the snapshot's record; called when everything that it needs is durable. */
   readonly saveSnapshot: (tree: string, summary: SnapshotSummary) => Promise<SnapshotId>;
 }

@@ -45,7 +45,8 @@ function findSubcommand(group: string, rest: readonly string[]): FoundCommand {
 function takeWord(args: readonly string[]): { word: string; rest: readonly string[] } | undefined {
   for (const token of readTokens(args, globalOptions)) {
     if (token.kind === 'positional') return { word: token.value, rest: args.toSpliced(token.index, 1) };
-    if (token.kind === 'option' && !isKnown(token, globalOptions)) {
+    const isVersion = token.kind === 'option' && (token.rawName === '--version' || token.rawName === '-V');
+    if (token.kind === 'option' && !isVersion && !isKnown(token, globalOptions)) {
       throw unknownOption(token.rawName, globalOptions, 'Options of a command stand after its name: holdfast COMMAND [OPTION...].');
     }
   }

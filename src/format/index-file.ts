@@ -5,7 +5,8 @@
  */
 import { HoldfastError } from '../base/errors.ts';
 import { idLengthBytes, type PackId } from '../base/ids.ts';
-import { JsonScanner, Literal } from './json-scanner.ts';
+import { Literal } from './json-literal.ts';
+import { JsonScanner } from './json-scanner.ts';
 import type { LocatedBlob } from './pack-header.ts';
 
 export interface IndexedPack {

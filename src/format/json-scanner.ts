@@ -4,6 +4,7 @@
  */
 import { HoldfastError } from '../base/errors.ts';
 import { idLengthBytes } from '../base/ids.ts';
+import { Literal } from './json-literal.ts';
 import { asBuffer } from './utf8.ts';
 
 /** Deeper than any document of the format; encoding/json of Go stops at 10,000. */
@@ -26,25 +27,13 @@ const digit9 = 0x39;
 const hexPairs = new Int16Array(65536).fill(-1);
 for (let value = 0; value < 256; value++) hexPairs[Buffer.from(value.toString(16).padStart(2, '0')).readUInt16LE()] = value;
 
-/** A text of four bytes at least, prepared for comparing four bytes at once. */
-export class Literal {
-  readonly length: number;
-  readonly words: Uint32Array;
-  readonly lastWord: number;
-
-  constructor(text: string) {
-    const bytes = Buffer.from(text);
-    this.length = bytes.length;
-    this.words = Uint32Array.from({ length: bytes.length >> 2 }, (_word, index) => bytes.readUInt32LE(index * 4));
-    this.lastWord = bytes.readUInt32LE(bytes.length - 4);
-  }
-}
-
 export class JsonScanner {
   /** Always a plain Uint8Array: the engine's code is quickest when it meets one class only. */
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #what: string;
+  /** 1 for each object that is open, 0 for each array: unlike the stack of calls this cannot overflow. */
+  readonly #openContainers = new Uint8Array(maxDepth);
   #at = 0;
 
   constructor(bytes: Uint8Array, what: string) {
@@ -174,10 +163,36 @@ export class JsonScanner {
     return value;
   }
 
+  /**
+   * Behind an opening quote: passes the text and its closing quote, and gives the position of that quote.
+   * -1, with nothing passed, when the text has escapes or bytes beyond ASCII, or does not end.
+   */
+  passPlainText(): number {
+    const bytes = this.#bytes;
+    for (let at = this.#at; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte === quote) {
+        this.#at = at + 1;
+        return at;
+      }
+      if (byte === backslash || byte < space || byte > 0x7e) return -1;
+    }
+    return -1;
+  }
+
+  /** Passes digits and gives their value: exact below 2^53, else infinite. */
+  passDigits(): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    let at = this.#at;
+    for (let byte = bytes[at] as number; byte >= digit0 && byte <= digit9; byte = bytes[++at] as number) value = value * 10 + byte - digit0;
+    this.#at = at;
+    return value <= Number.MAX_SAFE_INTEGER ? value : Number.POSITIVE_INFINITY;
+  }
+
   /** Passes any value, checking its syntax. */
   skipValue(): void {
-    // 1 for each object that is open, 0 for each array: a stack of its own cannot overflow.
-    const isObject = new Uint8Array(maxDepth);
+    const isObject = this.#openContainers;
     let depth = 0;
     for (;;) {
       const opened = this.#skipStart();

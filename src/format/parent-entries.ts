@@ -1,15 +1,19 @@
 /**
  * What change detection needs of the parent's tree, and no more: most nodes of a backup are only compared.
  *
- * A tree as restic and Holdfast write it is read by looking for its keys; anything else is decoded in full, with the same outcome.
+ * A tree as restic and Holdfast write it, with plain names, is read by looking for the keys in their order; any other is decoded
+ * in full, with the same outcome.
  */
+import { isAscii } from 'node:buffer';
 import { type BlobId, isId } from '../base/ids.ts';
 import type { NodeType } from './file-mode.ts';
 import type { QuotedName } from './go-quote.ts';
-import { documentText } from './json-document.ts';
+import { Literal } from './json-literal.ts';
+import { JsonScanner } from './json-scanner.ts';
 import { encodeContent } from './node-encoder.ts';
 import type { Uint64 } from './node.ts';
-import { decodeTree, isNodeType, parseNodeName } from './tree.ts';
+import { decodeTree, isNodeType, isUnsafePlainName } from './tree.ts';
+import { asBuffer } from './utf8.ts';
 
 export interface ParentEntry {
   readonly type: NodeType;
@@ -25,124 +29,107 @@ export interface ParentEntry {
 
 export type ParentEntries = ReadonlyMap<QuotedName, ParentEntry>;
 
-/** @throws HoldfastError as decodeTree, for what it looks at */
+/** @throws HoldfastError as decodeTree */
 export function parentEntries(tree: Uint8Array): ParentEntries {
-  return new UsualTree(documentText(tree, 'a tree')).read() ?? entriesOf(tree);
+  return (isAscii(tree) ? new UsualTree(tree).read() : undefined) ?? entriesOf(tree);
 }
 
-const idsPattern = /^\["[0-9a-f]{64}"(?:,"[0-9a-f]{64}")*\]$/;
-const digit0 = 0x30;
-const digit9 = 0x39;
+const treeStart = new Literal('{"nodes":[');
+const treeEnd = new Literal('}]}\n');
+const nodeStart = new Literal('{"name":"');
+const nextNode = new Literal('},{"name":"');
+const typeKey = new Literal(',"type":"');
+const modeKey = new Literal(',"mode":');
+const mtimeKey = new Literal(',"mtime":"');
+const atimeKey = new Literal(',"atime":"');
+const ctimeKey = new Literal(',"ctime":"');
+const uidKey = new Literal(',"uid":');
+const gidKey = new Literal(',"gid":');
+const userKey = new Literal(',"user":"');
+const groupKey = new Literal(',"group":"');
+const inodeKey = new Literal(',"inode":');
+const deviceIdKey = new Literal(',"device_id":');
+const sizeKey = new Literal(',"size":');
+const linksKey = new Literal(',"links":');
+const linkTargetKey = new Literal(',"linktarget":');
+const attributesKey = new Literal(',"extended_attributes":');
+const contentKey = new Literal(',"content":');
+const nullText = new Literal('null');
+const subtreeKey = new Literal(',"subtree":"');
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const comma = 0x2c;
 
-/**
- * Looks for keys where restic writes them. Sound because a quote within JSON text always follows a backslash, so that a key
- * such as `,"content":` cannot be met inside a name.
- */
+/** Gives up, rather than complains, about whatever it does not expect. */
 class UsualTree {
+  readonly #scanner: JsonScanner;
   readonly #text: string;
-  #at = 0;
+  readonly #id = new Uint8Array(32);
 
-  constructor(text: string) {
-    this.#text = text;
+  /** Pure ASCII: bytes and characters have the same positions. */
+  constructor(tree: Uint8Array) {
+    this.#scanner = new JsonScanner(tree, 'a tree');
+    this.#text = asBuffer(tree).toString('latin1');
   }
 
-  /** undefined when the tree has another form, valid or not */
   read(): ParentEntries | undefined {
+    const scanner = this.#scanner;
     const entries = new Map<QuotedName, ParentEntry>();
-    if (!this.#accept('{"nodes":[')) return undefined;
+    if (!scanner.acceptLiteral(treeStart) || !scanner.acceptLiteral(nodeStart)) return undefined;
     do {
-      const name = this.#accept('{"name":"') ? this.#rawText() : undefined;
-      const entry = name === undefined ? undefined : this.#readEntry();
-      if (name === undefined || entry === undefined) return undefined;
-      entries.set(parseNodeName(name), entry);
-    } while (this.#accept(','));
-    return this.#accept(']}\n') && this.#at === this.#text.length ? entries : undefined;
+      const name = this.#plainText();
+      const entry = isUnsafePlainName(name) ? undefined : this.#readEntry();
+      if (entry === undefined) return undefined;
+      entries.set(name as QuotedName, entry);
+    } while (scanner.acceptLiteral(nextNode));
+    return scanner.acceptLiteral(treeEnd) && scanner.position === this.#text.length ? entries : undefined;
   }
 
-  /** From behind the name to behind the node's brace. */
+  /** From behind the name to the closing brace. */
   #readEntry(): ParentEntry | undefined {
-    const type = this.#accept(',"type":"') ? this.#rawText() : '';
-    if (this.#accept(',"mode":')) this.#digits();
-    const mtime = this.#accept(',"mtime":"') ? this.#rawText() : '';
-    const atime = this.#accept(',"atime":"') ? this.#rawText() : '';
-    const ctime = this.#accept(',"ctime":"') ? this.#rawText() : '';
-    this.#skipOwner();
-    const inode = this.#accept(',"inode":') ? this.#number() : 0;
-    if (this.#accept(',"device_id":')) this.#digits();
-    const size = this.#accept(',"size":') ? this.#number() : 0;
-    const content = this.#readContent();
-    const subtree = this.#accept(',"subtree":"') ? this.#rawText() : undefined;
-    const isUsual = mtime !== '' && atime !== '' && ctime !== '' && isNodeType(type) && (subtree === undefined || isId(subtree));
-    if (!isUsual || content === undefined || !this.#accept('}')) return undefined;
+    const scanner = this.#scanner;
+    const type = this.#textAt(typeKey);
+    if (scanner.acceptLiteral(modeKey)) scanner.passDigits();
+    const mtime = this.#textAt(mtimeKey);
+    const atime = this.#textAt(atimeKey);
+    const ctime = this.#textAt(ctimeKey);
+    if (scanner.acceptLiteral(uidKey)) scanner.passDigits();
+    if (scanner.acceptLiteral(gidKey)) scanner.passDigits();
+    if (scanner.acceptLiteral(userKey)) scanner.passPlainText();
+    if (scanner.acceptLiteral(groupKey)) scanner.passPlainText();
+    const inode = scanner.acceptLiteral(inodeKey) ? scanner.passDigits() : 0;
+    if (scanner.acceptLiteral(deviceIdKey)) scanner.passDigits();
+    const size = scanner.acceptLiteral(sizeKey) ? scanner.passDigits() : 0;
+    if (scanner.acceptLiteral(linksKey)) scanner.passDigits();
+    if (scanner.acceptLiteral(linkTargetKey)) scanner.skipValue();
+    if (scanner.acceptLiteral(attributesKey)) scanner.skipValue();
+    const content = scanner.acceptLiteral(contentKey) ? this.#readContent() : '';
+    const subtree = scanner.acceptLiteral(subtreeKey) ? this.#plainText() : undefined;
+    const isUsual = content !== '' && mtime !== '' && atime !== '' && ctime !== '' && Number.isFinite(inode + size) && isNodeType(type);
+    if (!isUsual || (subtree !== undefined && !isId(subtree))) return undefined;
     return { type, mtime, ctime, inode, size, content, subtree: subtree as BlobId | undefined };
   }
 
-  #skipOwner(): void {
-    if (this.#accept(',"uid":')) this.#digits();
-    if (this.#accept(',"gid":')) this.#digits();
-    if (this.#accept(',"user":"')) this.#rawText();
-    if (this.#accept(',"group":"')) this.#rawText();
+  #textAt(key: Literal): string {
+    return this.#scanner.acceptLiteral(key) ? this.#plainText() : '';
   }
 
-  /** What may come before (links, target, attributes of Linux) is passed; generic attributes may nest and are left to the decoder. */
-  #readContent(): string | undefined {
-    const key = ',"content":';
-    const found = this.#text.indexOf(key, this.#at);
-    if (found < 0 || (found > this.#at && this.#text.slice(this.#at, found).includes('"generic_attributes"'))) return undefined;
-    this.#at = found + key.length;
-    if (this.#accept('null')) return 'null';
-    if (this.#accept('[]')) return '[]';
-    const end = this.#text.indexOf(']', this.#at) + 1;
-    const content = this.#text.slice(this.#at, end);
-    this.#at = end;
-    return idsPattern.test(content) ? content : undefined;
+  /** '' when it is none, or empty. */
+  #plainText(): string {
+    const start = this.#scanner.position;
+    const end = this.#scanner.passPlainText();
+    return end < 0 ? '' : this.#text.slice(start, end);
   }
 
-  #accept(expected: string): boolean {
-    if (!this.#text.startsWith(expected, this.#at)) return false;
-    this.#at += expected.length;
-    return true;
-  }
-
-  /** The text up to the closing quote, which is passed; '' when escapes in it are not those of valid JSON. */
-  #rawText(): string {
-    const start = this.#at;
-    let end = this.#text.indexOf('"', start);
-    if (end < 0) return '';
-    const plain = this.#text.slice(start, end);
-    this.#at = end + 1;
-    if (!plain.includes('\\')) return plain;
-    while (isEscaped(this.#text, end)) end = this.#text.indexOf('"', end + 1);
-    if (end < 0) return '';
-    this.#at = end + 1;
-    return parseText(this.#text.slice(start - 1, end + 1));
-  }
-
-  #digits(): string {
-    const start = this.#at;
-    while (this.#text.charCodeAt(this.#at) >= digit0 && this.#text.charCodeAt(this.#at) <= digit9) this.#at++;
-    return this.#text.slice(start, this.#at);
-  }
-
-  #number(): Uint64 {
-    const digits = this.#digits();
-    const value = Number(digits);
-    return Number.isSafeInteger(value) ? value : BigInt(digits);
-  }
-}
-
-/** Whether an odd number of backslashes stands before the character. */
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text[at - 1 - backslashes] === '\\') backslashes++;
-  return backslashes % 2 === 1;
-}
-
-function parseText(json: string): string {
-  try {
-    return String(JSON.parse(json)).toWellFormed();
-  } catch {
-    return '';
+  #readContent(): string {
+    const scanner = this.#scanner;
+    if (scanner.acceptLiteral(nullText)) return 'null';
+    const start = scanner.position;
+    if (!scanner.accept(openBracket)) return '';
+    if (scanner.accept(closeBracket)) return '[]';
+    do scanner.readId(this.#id);
+    while (scanner.accept(comma));
+    return scanner.accept(closeBracket) ? this.#text.slice(start, scanner.position) : '';
   }
 }
 

@@ -58,11 +58,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function decodeNode(value: unknown): TreeNode {
   const raw = asObject(value, 'a node');
+  const mtime = nodeTime(raw['mtime']);
   const node: Mutable<TreeNode> = {
     name: nodeName(raw['name']),
     type: nodeType(raw['type']),
-    mtime: nodeTime(raw['mtime']),
-    atime: nodeTime(raw['atime']),
+    mtime,
+    // Most writers copy it, and comparing is quicker than checking.
+    atime: raw['atime'] === mtime ? mtime : nodeTime(raw['atime']),
     ctime: nodeTime(raw['ctime']),
     uid: optionalUint32(raw['uid'], 'the uid of a node') ?? 0,
     gid: optionalUint32(raw['gid'], 'the gid of a node') ?? 0,
@@ -137,21 +139,14 @@ function freshValue(value: unknown, depth: number): JsonValue {
 }
 
 function nodeName(value: unknown): QuotedName {
-  return parseNodeName(optionalString(value, 'the name of a node') ?? '');
-}
-
-/**
- * The name of a node from its quoted text.
- * @throws HoldfastError `damaged` when it could lead out of its directory
- */
-export function parseNodeName(quoted: string): QuotedName {
-  const name = canonicalName(quoted);
+  const name = canonicalName(optionalString(value, 'the name of a node') ?? '');
   const isUnsafe = isPlain(name) ? isUnsafePlainName(name) : isUnsafeName(unquoteName(name));
   if (isUnsafe) throw damaged('the name of a node', 'is empty, a dot, or has a slash or NUL');
   return name;
 }
 
-function isUnsafePlainName(name: string): boolean {
+/** Names that would lead out of a directory, or to itself. */
+export function isUnsafePlainName(name: string): boolean {
   return name === '' || name === '.' || name === '..' || name.includes('/');
 }
 

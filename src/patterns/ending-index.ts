@@ -34,8 +34,7 @@ export class EndingIndex {
 
   /** Numbers have to rise from call to call. */
   add(number: number, pattern: Pattern): void {
-    const gaps = pattern.parts.filter((part) => part === gap).length;
-    if (gaps > 1) this.#odd.unshift({ number, pattern });
+    if (pattern.gapCount > 1) this.#odd.unshift({ number, pattern });
     else this.#file(toCandidate(number, pattern));
   }
 

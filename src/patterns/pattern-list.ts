@@ -31,7 +31,7 @@ export function compilePatterns(lines: readonly string[], options: PatternOption
   for (const line of lines) {
     if (line === '') continue;
     const text = pathText(line);
-    const pattern = parsePattern(isCaseIgnored ? lowerCase(text) : text, line);
+    const pattern = parsePattern(isCaseIgnored ? lowerCase(text) : text);
     if (pattern === undefined) malformed.push(line);
     else patterns.push(pattern);
   }

@@ -9,21 +9,20 @@ import { type Glob, globFits, parseGlob } from './glob.ts';
 import { cleanPath, type PathText } from './path-text.ts';
 
 export interface Pattern {
-  /** As it was written, for messages. */
-  readonly original: string;
   /** Written with '!' in front: takes back what earlier patterns matched. */
   readonly isNegated: boolean;
   /** Written with '/' in front: the first component is the path's first. */
   readonly isRooted: boolean;
   /** Components, without the root; `gap` for '**'. */
   readonly parts: readonly Part[];
+  readonly gapCount: number;
 }
 
 export const gap = '**';
 export type Part = Glob | typeof gap;
 
 /** @returns undefined for a malformed pattern */
-export function parsePattern(line: PathText, original: string): Pattern | undefined {
+export function parsePattern(line: PathText): Pattern | undefined {
   const isNegated = line.startsWith('!');
   const clean = cleanPath((isNegated ? line.slice(1) : line) as PathText);
   const isRooted = clean.startsWith('/');
@@ -34,7 +33,7 @@ export function parsePattern(line: PathText, original: string): Pattern | undefi
     if (part === undefined) return undefined;
     parts.push(part);
   }
-  return { original, isNegated, isRooted, parts };
+  return { isNegated, isRooted, parts, gapCount: parts.filter((part) => part === gap).length };
 }
 
 /** The components of a path and whether it begins at the root, which is no component here. */
@@ -49,8 +48,8 @@ export function splitPath(path: PathText): SplitPath {
 }
 
 /**
- * Whether the pattern matches the path, without regard to '!'. Takes any pattern, however many gaps it has, in
- * time that grows with components of pattern x components of path, squared.
+ * Whether the pattern matches the path, without regard to '!'. Takes any pattern, however many gaps it has; time grows
+ * with the square of the path's components.
  *
  * restic expands gaps from left to right and meanwhile counts each of the following as one component of the path at least,
  * although in the end it may stand for none: 'a/**' + '/b/**' does not match 'a/b', but matches 'a/b/c'. Kept, because a
@@ -58,46 +57,46 @@ export function splitPath(path: PathText): SplitPath {
  */
 export function patternMatches(pattern: Pattern, path: SplitPath): boolean {
   if (pattern.isRooted) return path.isAbsolute && runFits(pattern, path, 0);
-  for (let start = 0; start <= path.names.length; start += 1) {
+  for (let start = 0; start < path.names.length; start += 1) {
     if (runFits(pattern, path, start)) return true;
   }
   return false;
 }
 
-/** Whether the pattern's parts fit a run of components that begins at `start`. */
+/**
+ * Whether the pattern's parts fit a run of components that begins at `start`. Each stretch of globs is put as far to the
+ * left as it fits, which leaves most room for the next.
+ */
 function runFits(pattern: Pattern, path: SplitPath, start: number): boolean {
   const { parts } = pattern;
   const { names } = path;
   // restic counts the root as a component of path and pattern.
   const spare = names.length + (path.isAbsolute ? 1 : 0) - parts.length - (pattern.isRooted ? 1 : 0);
-  let gapsLeft = parts.filter((part) => part === gap).length;
-  let positions = new Set([start]);
-  for (const [index, part] of parts.entries()) {
-    if (part === gap) {
-      gapsLeft -= 1;
-      positions = stretch(positions, names.length, gapsLeft === 0 ? Number.POSITIVE_INFINITY : start + index + 1 + spare);
-    } else {
-      positions = step(positions, names, part);
+  let gapsLeft = pattern.gapCount;
+  let stretch: Glob[] = [];
+  let position = start;
+  let lastPosition = start;
+  for (let index = 0; index <= parts.length; index += 1) {
+    const part = parts[index];
+    if (part !== undefined && part !== gap) {
+      stretch.push(part);
+      continue;
     }
-    if (positions.size === 0) return false;
+    position = placeStretch(stretch, names, position, lastPosition);
+    stretch = [];
+    if (part === undefined) break;
+    gapsLeft -= 1;
+    lastPosition = gapsLeft === 0 ? names.length : start + index + 1 + spare;
+    if (position > lastPosition) return false;
   }
-  // A pattern of gaps only needs one component to match.
-  return pattern.isRooted || [...positions].some((position) => position > start);
+  return position <= names.length;
 }
 
-/** Every position from the first of `positions` up to the end of the path or `limit`. */
-function stretch(positions: ReadonlySet<number>, end: number, limit: number): Set<number> {
-  const stretched = new Set<number>();
-  const last = Math.min(end, limit);
-  for (let position = Math.min(...positions); position <= last; position += 1) stretched.add(position);
-  return stretched;
-}
-
-function step(positions: ReadonlySet<number>, names: readonly string[], glob: Glob): Set<number> {
-  const next = new Set<number>();
-  for (const position of positions) {
-    const name = names[position];
-    if (name !== undefined && globFits(glob, name)) next.add(position + 1);
+/** Where the stretch ends when it begins between `from` and `last`, as early as possible; infinity where it does not fit. */
+function placeStretch(stretch: readonly Glob[], names: readonly string[], from: number, last: number): number {
+  if (stretch.length === 0) return from;
+  for (let position = from; position <= Math.min(last, names.length - stretch.length); position += 1) {
+    if (stretch.every((glob, index) => globFits(glob, names[position + index] ?? ''))) return position + stretch.length;
   }
-  return next;
+  return Number.POSITIVE_INFINITY;
 }

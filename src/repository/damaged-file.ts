@@ -20,11 +20,22 @@ export function damagedFile(file: StoredFile, problem: HoldfastError): HoldfastE
   });
 }
 
-/** Runs `read` on the file's bytes; damage that it finds comes out with the file's name. */
+/** Runs `read` on the file's bytes; what it finds wrong with them comes out with the file's name. */
 export function inFile<T>(file: StoredFile, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof HoldfastError && error.code === 'damaged' ? damagedFile(file, error) : error;
+    throw withFileName(file, error);
   }
+}
+
+function withFileName(file: StoredFile, error: unknown): unknown {
+  if (!(error instanceof HoldfastError)) return error;
+  if (error.code === 'damaged') return damagedFile(file, error);
+  if (error.code !== 'repository-unsupported') return error;
+  return new HoldfastError('repository-unsupported', `${describeFile(file)} cannot be read here: ${error.message}`, {
+    hint: error.hint ?? 'A newer program may have written it: use a newer version.',
+    context: { ...error.context, kind: file.kind, name: file.name },
+    cause: error,
+  });
 }

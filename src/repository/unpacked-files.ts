@@ -8,6 +8,7 @@ import { Compressor } from '../compression/compressor.ts';
 import { decompressUnknown } from '../compression/decompress.ts';
 import { sealOverhead } from '../crypto/sealer.ts';
 import { sha256Hex } from '../crypto/sha256.ts';
+import { classifyUnpacked, zstdMarker } from '../format/unpacked.ts';
 import type { Backend, CallOptions } from '../storage/backend.ts';
 import { inFile } from './damaged-file.ts';
 import { loadVerified } from './verified-load.ts';
@@ -25,11 +26,7 @@ export interface Sealing {
   unseal(sealed: Uint8Array, target: Uint8Array): number;
 }
 
-/** Marks a plaintext as zstd frames; a plaintext that begins like JSON is JSON. */
-const compressedEncoding = 2;
 const firstCompressedVersion = 2;
-const openBrace = 0x7b;
-const openBracket = 0x5b;
 
 /**
  * What a file may have at most, stored and decompressed: a lock holds a few hundred bytes, a snapshot the paths and excludes of a
@@ -59,7 +56,7 @@ export class UnpackedFiles {
    */
   async load<Kind extends UnpackedKind>(kind: Kind, id: UnpackedIds[Kind], { signal }: CallOptions = {}): Promise<Buffer> {
     const stored = await loadVerified(this.#backend, { kind, name: id }, { maxBytes: maxBytesOf[kind], signal });
-    return inFile({ kind, name: id }, () => this.#decode(kind, id, stored));
+    return inFile({ kind, name: id }, () => this.#decode(kind, stored));
   }
 
   /** Stores JSON as a file of its own and gives its id. Two calls with the same JSON make two files: each is sealed with a new nonce. */
@@ -68,7 +65,7 @@ export class UnpackedFiles {
     const stored = Buffer.allocUnsafeSlow(encoded.length + sealOverhead);
     this.#sealing.seal(encoded, stored);
     const id = sha256Hex(stored) as UnpackedIds[Kind];
-    this.#proveReadable(kind, id, stored, json);
+    this.#proveReadable(kind, stored, json);
     await this.#backend.save({ kind, name: id }, stored, options);
     return id;
   }
@@ -77,30 +74,31 @@ export class UnpackedFiles {
     await this.#backend.remove({ kind, name: id }, options);
   }
 
+  /** Gives back memory outside the JavaScript heap. */
+  close(): void {
+    this.#compressor?.close();
+  }
+
   #encode(json: Uint8Array): Uint8Array {
     const target = Buffer.allocUnsafe(json.length + 1);
     const length = this.#compressor?.compress(json, target.subarray(1)) ?? 0;
     // What compression makes no smaller (most locks) is stored as the JSON it is.
     if (length === 0) return json;
-    target[0] = compressedEncoding;
+    target[0] = zstdMarker;
     return target.subarray(0, length + 1);
   }
 
-  #decode(kind: UnpackedKind, id: string, stored: Buffer): Buffer {
+  #decode(kind: UnpackedKind, stored: Buffer): Buffer {
     const plain = Buffer.allocUnsafeSlow(Math.max(0, stored.length - sealOverhead));
     this.#sealing.unseal(stored, plain);
-    const encoding = plain[0];
-    if (this.#compressor === undefined || encoding === undefined || encoding === openBrace || encoding === openBracket) return plain;
-    if (encoding === compressedEncoding) return decompressUnknown(plain.subarray(1), maxBytesOf[kind]);
-    throw new HoldfastError('repository-unsupported', `${kind} ${id} is encoded in a way (${encoding}) that is not known here`, {
-      hint: 'A newer program wrote it: use a newer version.',
-    });
+    const isPlain = this.#compressor === undefined || classifyUnpacked(plain) === 'plain';
+    return isPlain ? plain : decompressUnknown(plain.subarray(1), maxBytesOf[kind]);
   }
 
   /** Memory that flips bits would make a backup worthless without a word. Reading back costs little: such files are small. */
-  #proveReadable(kind: UnpackedKind, id: string, stored: Buffer, json: Uint8Array): void {
+  #proveReadable(kind: UnpackedKind, stored: Buffer, json: Uint8Array): void {
     try {
-      if (this.#decode(kind, id, stored).equals(json)) return;
+      if (this.#decode(kind, stored).equals(json)) return;
     } catch (cause) {
       throw changedInMemory(kind, cause);
     }

@@ -1,6 +1,6 @@
 /** Reads one index file of a local repository into the shared table. */
 import { readFileSync } from 'node:fs';
-import { HoldfastError } from '../base/errors.ts';
+import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import { decompressUnknown } from '../compression/decompress.ts';
 import { type Sealer, sealOverhead } from '../crypto/sealer.ts';
 import { sha256Hex } from '../crypto/sha256.ts';
@@ -11,16 +11,21 @@ import type { IndexTable } from './index-table.ts';
 const maxIndexBytes = 1 << 30;
 const compressedMark = 2;
 
-/** @throws HoldfastError `damaged` naming the file, `storage-*` when it cannot be read */
-export function loadIndexPath(path: string, id: string, sealer: Sealer, index: IndexTable): void {
-  loadIndexBytes(readFileSync(path), id, sealer, index);
+/**
+ * @returns the numbers that the table gave to the packs of this file
+ * @throws HoldfastError `damaged` naming the file, `storage-*` when it cannot be read
+ */
+export function loadIndexPath(path: string, id: string, sealer: Sealer, index: IndexTable): Uint32Array {
+  return loadIndexBytes(readIndexFile(path), id, sealer, index);
 }
 
 /** @param stored the file's bytes as they are in the repository */
-export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, index: IndexTable): void {
+export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, index: IndexTable): Uint32Array {
+  const sink = new TableSink(index);
   try {
     if (sha256Hex(stored) !== id) throw new HoldfastError('damaged', 'its content does not have the hash that its name says');
-    scanIndex(openIndex(stored, sealer), new TableSink(index));
+    scanIndex(openIndex(stored, sealer), sink);
+    return Uint32Array.from(sink.packs);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'damaged') throw error;
     throw new HoldfastError('damaged', `index ${id} is damaged: ${error.message}`, {
@@ -31,6 +36,14 @@ export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, i
   }
 }
 
+function readIndexFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw asHoldfastError(error);
+  }
+}
+
 function openIndex(stored: Uint8Array, sealer: Sealer): Uint8Array {
   const plain = Buffer.allocUnsafeSlow(Math.max(0, stored.length - sealOverhead));
   sealer.unseal(stored, plain);
@@ -38,6 +51,7 @@ function openIndex(stored: Uint8Array, sealer: Sealer): Uint8Array {
 }
 
 class TableSink implements IndexSink {
+  readonly packs: number[] = [];
   readonly #index: IndexTable;
   #pack = 0;
 
@@ -47,6 +61,7 @@ class TableSink implements IndexSink {
 
   pack(id: Uint8Array): void {
     this.#pack = this.#index.addPack(id);
+    this.packs.push(this.#pack);
   }
 
   blob(id: Uint8Array, type: 0 | 1, offset: number, length: number, uncompressedLength: number): void {

@@ -80,7 +80,9 @@ export class IndexTable {
       header: new SharedArrayBuffer(headerWords * 4),
       entries: new SharedArrayBuffer(growthStepBytes, { maxByteLength: maxEntries * entryBytes }),
       packs: new SharedArrayBuffer(growthStepBytes, { maxByteLength: maxPacks * 32 }),
-      slots: new SharedArrayBuffer(firstSlotCount * 4, { maxByteLength: last === undefined ? firstSlotCount * 4 : (last.start + last.size) * 4 }),
+      slots: new SharedArrayBuffer(firstSlotCount * 4, {
+        maxByteLength: last === undefined ? firstSlotCount * 4 : (last.start + last.size) * 4,
+      }),
       firstSlotCount,
     });
   }

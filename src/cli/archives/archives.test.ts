@@ -90,7 +90,7 @@ describe('a tar archive', () => {
 interface PaxHeader {
   readonly name: string;
   readonly gname?: string | undefined;
-  readonly pax?: Record<string, string> | null | undefined;
+  readonly pax?: Readonly<Record<string, string>> | null | undefined;
 }
 
 async function readHeaders(bytes: Buffer): Promise<PaxHeader[]> {
@@ -98,7 +98,7 @@ async function readHeaders(bytes: Buffer): Promise<PaxHeader[]> {
   const reader = extract();
   reader.end(bytes);
   for await (const entry of reader) {
-    headers.push(entry.header);
+    headers.push(entry.header as PaxHeader);
     entry.resume();
   }
   return headers;

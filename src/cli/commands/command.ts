@@ -1,5 +1,6 @@
 /** What a command is, and what it gets to work with. */
 import type { Clock } from '../../base/clock.ts';
+import type { EventSink } from '../../base/events.ts';
 import type { Environment } from '../environment.ts';
 import type { GlobalValues } from '../options/global-options.ts';
 import type { OptionTable, ValueOrigin, Values } from '../options/option.ts';
@@ -10,6 +11,8 @@ export interface CommandContext {
   readonly origins: ReadonlyMap<string, ValueOrigin>;
   readonly environment: Environment;
   readonly output: Output;
+  /** Whatever the operation reports goes here, and from here to the renderer. */
+  readonly events: EventSink;
   readonly clock: Clock;
   readonly stdin: NodeJS.ReadStream;
   /** Fires on SIGINT and SIGTERM; every operation gets it. */

@@ -21,6 +21,11 @@ export interface AcquireLockOptions {
   readonly retryLockMs?: number;
   readonly signal?: AbortSignal | undefined;
   readonly events?: EventSink;
+  /**
+   * Called when the lock's file is written, while the wait before the second look goes on. Reading may begin then. Whatever
+   * it leads to must not be made visible (no index, no snapshot) before the lock is held. An attempt that is repeated calls again.
+   */
+  readonly onWritten?: () => void;
 }
 
 /** Pauses between attempts double from the first to the longest, as in restic. */
@@ -36,7 +41,7 @@ export async function acquireLock(place: LockPlace, options: AcquireLockOptions)
   const deadlineMs = place.clock.monotonicMs() + retryLockMs;
   for (let pauseMs = firstRetryPauseMs, isFirst = true; ; pauseMs = Math.min(2 * pauseMs, longestRetryPauseMs), isFirst = false) {
     try {
-      return await tryAcquire(place, options.isExclusive, events, signal);
+      return await tryAcquire(place, options, events);
     } catch (error) {
       const leftMs = deadlineMs - place.clock.monotonicMs();
       if (!(error instanceof HoldfastError) || error.code !== 'repository-locked' || leftMs <= 0) throw error;
@@ -46,7 +51,7 @@ export async function acquireLock(place: LockPlace, options: AcquireLockOptions)
   }
 }
 
-async function tryAcquire(place: LockPlace, isExclusive: boolean, events: EventSink, signal: AbortSignal | undefined): Promise<Lock> {
+async function tryAcquire(place: LockPlace, { isExclusive, signal, onWritten }: AcquireLockOptions, events: EventSink): Promise<Lock> {
   const attempt: Attempt = { isExclusive, harmless: new Set(), signal };
   await checkForConflicts(place, attempt);
   ignoreHangup();
@@ -54,6 +59,7 @@ async function tryAcquire(place: LockPlace, isExclusive: boolean, events: EventS
     const lock = { ...currentOwner(), timeNs: place.clock.nowNs(), isExclusive };
     // Without the signal: a write that was cancelled may have happened, and a lock whose id nobody knows would stay.
     const id = await writeLock(place, lock);
+    onWritten?.();
     await confirm(place, id, attempt);
     return new Lock(place, id, lock, events);
   } catch (error) {

@@ -51,7 +51,11 @@ export class DirectoryFrame implements DirectoryProbe {
   /** Whether the rules take the entry that `stat` was just filled with. */
   isEntrySelected(selector: Selector | undefined, name: string, stat: FileStat): boolean {
     if (selector === undefined) return true;
-    const entry = { isDirectory: (stat.mode & S_IFMT) === S_IFDIR, sizeBytes: (stat.mode & S_IFMT) === S_IFREG ? stat.sizeBytes : 0, deviceId: stat.deviceId };
+    const entry = {
+      isDirectory: (stat.mode & S_IFMT) === S_IFDIR,
+      sizeBytes: (stat.mode & S_IFMT) === S_IFREG ? stat.sizeBytes : 0,
+      deviceId: stat.deviceId,
+    };
     return selector.selectEntry(this.#selectionPath(name), entry, this);
   }
 

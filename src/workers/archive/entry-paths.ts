@@ -47,7 +47,12 @@ export function descend(libc: Libc, path: Uint8Array): { dirFd: number; rest: Ui
   while (rest.length >= pathMaxBytes) {
     const end = rest.lastIndexOf(slash, stepBytes);
     if (end <= 0) return { dirFd, rest, result: minusErrno('ENAMETOOLONG') };
-    const next = libc.openAt(dirFd, cName(rest.subarray(0, end)), O_PATH | O_DIRECTORY | O_CLOEXEC | (dirFd === AT_FDCWD ? 0 : O_NOFOLLOW), 0);
+    const next = libc.openAt(
+      dirFd,
+      cName(rest.subarray(0, end)),
+      O_PATH | O_DIRECTORY | O_CLOEXEC | (dirFd === AT_FDCWD ? 0 : O_NOFOLLOW),
+      0,
+    );
     if (dirFd !== AT_FDCWD) libc.close(dirFd);
     if (next < 0) return { dirFd: AT_FDCWD, rest, result: next };
     dirFd = next;

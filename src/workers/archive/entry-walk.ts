@@ -82,7 +82,16 @@ export class EntryWalk {
 
   #pendingShare(token: HoleToken, parts: readonly (string | HoleToken)[]): HoleToken {
     const snapshotPath = new Uint8Array(0);
-    this.#context.tell({ kind: 'pending', token, parts, head: '', snapshotPath, isNew: false, previousTree: undefined, isSameMetadata: false });
+    this.#context.tell({
+      kind: 'pending',
+      token,
+      parts,
+      head: '',
+      snapshotPath,
+      isNew: false,
+      previousTree: undefined,
+      isSameMetadata: false,
+    });
     return token;
   }
 
@@ -98,7 +107,9 @@ export class EntryWalk {
     // A socket cannot be restored to anything useful; restic leaves them out too.
     if (type === S_IFSOCK) return undefined;
     try {
-      return type === S_IFREG ? this.#files.save(frame, name, snapshotName, previous) : this.#files.saveOther(frame, name, snapshotName, previous);
+      return type === S_IFREG
+        ? this.#files.save(frame, name, snapshotName, previous)
+        : this.#files.saveOther(frame, name, snapshotName, previous);
     } catch (error) {
       return this.#failed(pathText(), error);
     }
@@ -187,7 +198,12 @@ export class EntryWalk {
   }
 
   /** Gives the later half of the names that are left to a worker that has nothing to do. */
-  #giveAway(frame: DirectoryFrame, names: readonly string[], at: number, parentTree: string | undefined): { token: HoleToken; from: number } | undefined {
+  #giveAway(
+    frame: DirectoryFrame,
+    names: readonly string[],
+    at: number,
+    parentTree: string | undefined,
+  ): { token: HoleToken; from: number } | undefined {
     if (names.length - at < 2 * shareableNames || !this.#context.takesOffer()) return undefined;
     const from = at + 1 + Math.ceil((names.length - at - 1) / 2);
     const token = this.#context.newToken();

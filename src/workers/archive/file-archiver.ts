@@ -130,7 +130,10 @@ export class FileArchiver {
     const token = this.#context.newToken();
     const snapshotPath = joinPath(frame.snapshotPath, snapshotName);
     const isNew = previous === undefined;
-    this.#context.tell({ kind: 'offer', request: { kind: 'file', token, path: frame.pathOf(name), snapshotPath, previous: isNew ? undefined : previous } });
+    this.#context.tell({
+      kind: 'offer',
+      request: { kind: 'file', token, path: frame.pathOf(name), snapshotPath, previous: isNew ? undefined : previous },
+    });
     return token;
   }
 

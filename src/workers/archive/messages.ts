@@ -142,7 +142,17 @@ export interface MergeRequest {
   readonly parts: readonly UnfinishedPack[];
 }
 
+/** Read an index file into the shared table; comes before `begin`. */
+export interface IndexFileRequest {
+  readonly kind: 'index-file';
+  readonly key: MasterKey;
+  readonly index: IndexTableMemory;
+  readonly id: string;
+  readonly path: string;
+}
+
 export type ArchiveRequest =
+  | IndexFileRequest
   | BeginRequest
   | EntryRequest
   | DirectoryRequest
@@ -158,6 +168,8 @@ export type ArchiveRequest =
 
 export type ArchiveResponse =
   | { readonly kind: 'done' }
+  /** Numbers of the packs that an index file brought. */
+  | { readonly kind: 'packs'; readonly packs: Uint32Array }
   /** Text of nodes, a token when it comes later (a `pending` notice came before), undefined when there is nothing to save. */
   | { readonly kind: 'filled'; readonly part: string | HoleToken | undefined }
   /** A very large file, opened and described: main has it cut and stored by all workers, then makes its node. */
@@ -165,7 +177,13 @@ export type ArchiveResponse =
   | { readonly kind: 'cuts'; readonly lengths: readonly number[]; readonly isEnd: boolean }
   | { readonly kind: 'blobs'; readonly ids: readonly BlobId[] }
   | { readonly kind: 'tree'; readonly id: string }
-  | { readonly kind: 'metadata'; readonly head: string; readonly previousTree: string | undefined; readonly isSameMetadata: boolean; readonly isNew: boolean }
+  | {
+      readonly kind: 'metadata';
+      readonly head: string;
+      readonly previousTree: string | undefined;
+      readonly isSameMetadata: boolean;
+      readonly isNew: boolean;
+    }
   | { readonly kind: 'unfinished'; readonly packs: readonly UnfinishedPack[] };
 
 /** Entries of the index and their lengths, as triples: entry, stored length, length before compression or 0. */

@@ -156,7 +156,11 @@ export class PackWriter {
 function packedBlobs(index: IndexTable, type: BlobType, blobs: Uint32Array): PackedBlob[] {
   const packed: PackedBlob[] = [];
   for (let at = 0; at < blobs.length; at += triple) {
-    const blob = { id: index.idHex(blobs[at] ?? 0) as BlobId, type: type === dataBlob ? 'data' : 'tree', length: blobs[at + 1] ?? 0 } as const;
+    const blob = {
+      id: index.idHex(blobs[at] ?? 0) as BlobId,
+      type: type === dataBlob ? 'data' : 'tree',
+      length: blobs[at + 1] ?? 0,
+    } as const;
     const uncompressedLength = blobs[at + 2] ?? 0;
     packed.push(uncompressedLength === 0 ? blob : { ...blob, uncompressedLength });
   }

@@ -17,11 +17,11 @@ export interface IndexFileRequest {
   readonly path: string;
 }
 
+/** The numbers of the file's packs. */
+export type IndexFileResponse = Uint32Array;
+
 const { key, memory } = workerData as IndexWorkerData;
 const sealer = new Sealer(key, systemRandomness);
 const index = IndexTable.attach(memory);
 
-serve<IndexFileRequest, true>(({ id, path }) => {
-  loadIndexPath(path, id, sealer, index);
-  return true;
-});
+serve<IndexFileRequest, IndexFileResponse>(({ id, path }) => loadIndexPath(path, id, sealer, index));
