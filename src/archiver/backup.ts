@@ -62,7 +62,7 @@ export async function backup(session: ArchiveSession, repository: Repository, re
     const { parent, index } = await preparation.promise;
     const result = await session.run(indexSaving(repository, request.signal), index, {
       ...request,
-      parent: parent === undefined ? undefined : { id: parent.id, tree: parent.snapshot.tree },
+      parent: parent === undefined ? undefined : { id: parent.id, tree: parent.tree },
       permission,
       saveSnapshot: (tree, summary) => saveSnapshot(repository, request, parent?.id, tree, summary),
     });
@@ -79,7 +79,11 @@ async function lockForBackup(repository: Repository, request: BackupRequest, onW
     onWritten();
     return undefined;
   }
-  return await repository.lock({ isExclusive: false, retryLockMs, signal, events, onWritten });
+  if (retryLockMs === 0) return await repository.lock({ isExclusive: false, signal, events, onWritten });
+  // While we wait for others the repository changes: only what is read afterwards is to be relied on.
+  const lock = await repository.lock({ isExclusive: false, retryLockMs, signal, events });
+  onWritten();
+  return lock;
 }
 
 /** Snapshots before the index: a snapshot of another host that comes in between needs nothing that the index lacks. */

@@ -17,11 +17,11 @@ export interface Kernel {
 
 let compiled: WebAssembly.Module | undefined;
 
-export function createKernel(tables: BigUint64Array): Kernel {
-  // Compiled once per thread; the file is 1 KB, so that reading and compiling it takes less than a millisecond.
+export function createKernel(tables: Uint8Array): Kernel {
+  // Compiled once per thread; the file is 2 KB, so that reading and compiling it takes less than a millisecond.
   compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
   const { memory, scan } = new WebAssembly.Instance(compiled).exports as unknown as KernelExports;
-  new BigUint64Array(memory.buffer, tablesStart, tables.length).set(tables);
+  new Uint8Array(memory.buffer, tablesStart).set(tables);
   return {
     data: new Uint8Array(memory.buffer, dataStart),
     scan: (start, end) => {

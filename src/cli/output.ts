@@ -58,11 +58,6 @@ export class Output {
     return this.#stderr.isTTY === true;
   }
 
-  /** The raw stream, for content that is no text. Flush first. */
-  get stdout(): OutputStream {
-    return this.#stdout;
-  }
-
   /** A line of the result: printed at every verbosity. */
   line(text: string | Uint8Array): void {
     this.#append(text);
@@ -91,6 +86,14 @@ export class Output {
     this.#eraseStatus();
     this.#stderr.write(`${text}\n`);
     this.#drawStatus();
+  }
+
+  /** Bytes as they are, after everything printed before. Resolves when the stream has taken them. */
+  async content(bytes: Uint8Array): Promise<void> {
+    this.#flushNow();
+    await new Promise<void>((resolve, reject) => {
+      this.#stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
   }
 
   /** Red or yellow where stderr is a terminal and NO_COLOR is not set. */

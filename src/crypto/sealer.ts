@@ -9,6 +9,9 @@ const nonceLength = aesBlockLength;
 /** Sealed bytes are this much longer than their plaintext: nonce (16) before, MAC (16) behind. */
 export const sealOverhead = nonceLength + macLength;
 
+/** Where in sealed bytes the ciphertext begins. */
+export const sealStart = nonceLength;
+
 /** Nonces drawn at a time: one call for randomness and one for AES-128 (8 KiB each) serve so many messages. */
 const nonceBatch = 512;
 
@@ -20,7 +23,8 @@ const maxPlainLength = 0x7fff_ffff - sealOverhead;
  * Source: restic's design document, "Keys, Encryption and MAC". One Sealer serves one thread.
  *
  * Plaintext, sealed bytes and target may be views over a SharedArrayBuffer or over WASM memory.
- * Target and input must not overlap. A call needs no memory of its own beyond two small views.
+ * Target and input must not overlap, but for a plaintext that lies in the target just where its ciphertext goes
+ * (`target.subarray(sealStart)`): then it is sealed in place. A call needs no memory of its own beyond two small views.
  */
 export class Sealer {
   readonly #suite: CipherSuite;

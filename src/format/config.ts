@@ -35,8 +35,12 @@ export function decodeConfig(bytes: Uint8Array): RepositoryConfig {
 function readVersion(version: number | undefined): 1 | 2 {
   if (version === undefined || version === 0) throw damaged('the config', 'has no version');
   if (version === 1 || version === 2) return version;
-  throw new HoldfastError('repository-unsupported', `the repository has format version ${version}; the highest known here is ${highestVersion}`, {
-    hint: 'A newer release of Holdfast may know that version.',
-    context: { version },
-  });
+  throw new HoldfastError(
+    'repository-unsupported',
+    `the repository has format version ${version}; the highest known here is ${highestVersion}`,
+    {
+      hint: 'A newer release of Holdfast may know that version.',
+      context: { version },
+    },
+  );
 }

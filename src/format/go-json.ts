@@ -7,9 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import { asBuffer, sequenceLength } from './utf8.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be found
 const needsEscape = /["\\<>&\u0000-\u001f\u2028\u2029]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
 const everyEscape = /["\\<>&\u0000-\u001f\u2028\u2029]/g;
 const shortEscapes = new Map([
   ['"', '\\"'],

@@ -7,7 +7,10 @@ import { canonicalName, compareNames, displayName, quoteName, unquoteName } from
 
 const isDamaged = (error: unknown): boolean => error instanceof HoldfastError && error.code === 'damaged';
 const anyBytes = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
-const textOrBytes = fc.oneof(anyBytes, fc.string({ unit: 'binary' }).map((text) => Buffer.from(text)));
+const textOrBytes = fc.oneof(
+  anyBytes,
+  fc.string({ unit: 'binary' }).map((text) => Buffer.from(text)),
+);
 
 test('every code point is quoted as Go 1.26 quotes it', () => {
   // SHA-256 over strconv.Quote of each code point but surrogates, without its quotes, each with a newline.

@@ -23,7 +23,7 @@ export function damaged(what: string, problem: string): HoldfastError {
 }
 
 /** The text of a document. @throws HoldfastError `repository-unsupported` when it is too long to be held */
-export function documentText(bytes: Uint8Array, what: string): string {
+function documentText(bytes: Uint8Array, what: string): string {
   if (bytes.length > maxDocumentBytes) {
     throw new HoldfastError('repository-unsupported', `${what} is larger than can be read here`, {
       context: { sizeBytes: bytes.length, limitBytes: maxDocumentBytes },
@@ -33,12 +33,12 @@ export function documentText(bytes: Uint8Array, what: string): string {
 }
 
 /** @throws HoldfastError `damaged` when the text is no JSON object */
-export function parseObject(text: string, what: string): JsonObject {
+function parseObject(text: string, what: string): JsonObject {
   return asObject(parse(text, what, undefined), what);
 }
 
 /** As parseObject, with integers beyond 2^53 as bigint. */
-export function parseObjectExactly(text: string, what: string): JsonObject {
+function parseObjectExactly(text: string, what: string): JsonObject {
   return asObject(parse(text, what, exactInteger), what);
 }
 

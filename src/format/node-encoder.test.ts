@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { blobIds, nodeFields } from './arbitrary-nodes.ts';
+import { blobIds, nodeFields } from './fixtures/arbitrary-nodes.ts';
 import { ByteText } from './byte-text.ts';
-import { contentIdAt, contentLength, emptyNodeFields, encodeContent, encodeNode, encodeNodeFields, writeNodeFields } from './node-encoder.ts';
+import {
+  contentIdAt,
+  contentLength,
+  emptyNodeFields,
+  encodeContent,
+  encodeNode,
+  encodeNodeFields,
+  writeNodeFields,
+} from './node-encoder.ts';
 import { decodeTree, encodeTree } from './tree.ts';
 
 const content = fc.option(fc.array(blobIds, { maxLength: 4 }), { nil: null });
@@ -31,14 +39,21 @@ test('fields of zero and empty texts are left out, but uid and gid stay', () => 
 });
 
 test('attributes of no bytes differ from attributes that could not be read', () => {
-  const fields = { ...emptyNodeFields(), xattrs: [{ name: 'user.<a>', value: Buffer.alloc(0) }, { name: Buffer.of(0x75, 0xff), value: null }] };
+  const fields = {
+    ...emptyNodeFields(),
+    xattrs: [
+      { name: 'user.<a>', value: Buffer.alloc(0) },
+      { name: Buffer.of(0x75, 0xff), value: null },
+    ],
+  };
   const expected = '"extended_attributes":[{"name":"user.\\u003ca\\u003e","value":""},{"name":"u\\ufffd","value":null}]';
   assert.ok(encodeNodeFields(fields, 'null').includes(expected));
 });
 
 test('an owner that changes is written anew', () => {
   const fields = emptyNodeFields();
-  const ownerOf = (uid: number, user: string): string => encodeNodeFields({ ...fields, uid, user }, 'null').match(/"uid".*(?=,"content")/)?.[0] ?? '';
+  const ownerOf = (uid: number, user: string): string =>
+    encodeNodeFields({ ...fields, uid, user }, 'null').match(/"uid".*(?=,"content")/)?.[0] ?? '';
   assert.equal(ownerOf(1, 'änne'), '"uid":1,"gid":0,"user":"änne"');
   assert.equal(ownerOf(1, 'b'), '"uid":1,"gid":0,"user":"b"');
   assert.equal(ownerOf(2, 'b'), '"uid":2,"gid":0,"user":"b"');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../base/errors.ts';
-import { blobIds, nodeFields } from './arbitrary-nodes.ts';
+import { blobIds, nodeFields } from './fixtures/arbitrary-nodes.ts';
 import { compareNames } from './go-quote.ts';
 import { encodeContent, encodeNodeFields, type NodeFields } from './node-encoder.ts';
 import { type ParentEntry, parentEntries } from './parent-entries.ts';
@@ -28,7 +28,9 @@ const plainFields: fc.Arbitrary<NodeFields> = fc
   .map(([fields, name, size]) => ({ ...fields, nameQuoted: name as NodeFields['nameQuoted'], inode: size + 1, size, user: 'root' }));
 
 test('the quick way and full decoding agree on any tree', () => {
-  const nodes = fc.array(fc.tuple(fc.oneof(nodeFields, plainFields), fc.option(fc.array(blobIds), { nil: null }), fc.option(blobIds, { nil: undefined })));
+  const nodes = fc.array(
+    fc.tuple(fc.oneof(nodeFields, plainFields), fc.option(fc.array(blobIds), { nil: null }), fc.option(blobIds, { nil: undefined })),
+  );
   fc.assert(
     fc.property(nodes, (list) => {
       const unique = new Map(list.map((item) => [item[0].nameQuoted, item]));

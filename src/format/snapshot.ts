@@ -126,7 +126,10 @@ function encodeSummary(summary: SnapshotSummary): string {
 
 function readSummary(raw: JsonObject): SnapshotSummary {
   const count = (key: string): Uint64 => optionalUint64(raw[key], `${key} of a snapshot`) ?? 0;
-  const counts = Object.fromEntries(countKeys.map(([field, key]) => [field, count(key)])) as Omit<SnapshotSummary, 'backupStart' | 'backupEnd'>;
+  const counts = Object.fromEntries(countKeys.map(([field, key]) => [field, count(key)])) as Omit<
+    SnapshotSummary,
+    'backupStart' | 'backupEnd'
+  >;
   return {
     backupStart: readTime(raw['backup_start'] ?? zeroTime, 'the backup_start of a snapshot'),
     backupEnd: readTime(raw['backup_end'] ?? zeroTime, 'the backup_end of a snapshot'),

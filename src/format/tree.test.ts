@@ -46,16 +46,19 @@ test('integers beyond 2^53 keep every digit', () => {
 
 test('null and absence are the same, as for Go', () => {
   const [first] = decode('{"nodes":[{"name":"n","type":"dir","user":null,"subtree":null,"size":null}]}');
-  assert.deepEqual({ ...first }, {
-    name: 'n',
-    type: 'dir',
-    mtime: '0001-01-01T00:00:00Z',
-    atime: '0001-01-01T00:00:00Z',
-    ctime: '0001-01-01T00:00:00Z',
-    uid: 0,
-    gid: 0,
-    content: null,
-  });
+  assert.deepEqual(
+    { ...first },
+    {
+      name: 'n',
+      type: 'dir',
+      mtime: '0001-01-01T00:00:00Z',
+      atime: '0001-01-01T00:00:00Z',
+      ctime: '0001-01-01T00:00:00Z',
+      uid: 0,
+      gid: 0,
+      content: null,
+    },
+  );
 });
 
 test('generic attributes of Windows are kept, sorted', () => {

@@ -154,17 +154,7 @@ function isUnsafeName(name: Buffer): boolean {
   return isUnsafePlainName(name.toString('latin1')) || name.includes(0);
 }
 
-const nodeTypes: ReadonlySet<unknown> = new Set<NodeType>([
-  'file',
-  'dir',
-  'symlink',
-  'dev',
-  'chardev',
-  'fifo',
-  'socket',
-  'irregular',
-  '',
-]);
+const nodeTypes: ReadonlySet<unknown> = new Set<NodeType>(['file', 'dir', 'symlink', 'dev', 'chardev', 'fifo', 'socket', 'irregular', '']);
 
 function nodeType(value: unknown): NodeType {
   const type = value ?? '';

@@ -23,6 +23,7 @@ interface Candidate {
 }
 
 export class EndingIndex {
+  #isEmpty = true;
   /** Highest number of the patterns that match every absolute path: '/' and '/**'. */
   #rootNumber = none;
   readonly #literals = new Map<string, Candidate[]>();
@@ -34,6 +35,7 @@ export class EndingIndex {
 
   /** Numbers have to rise from call to call. */
   add(number: number, pattern: Pattern): void {
+    this.#isEmpty = false;
     if (pattern.gapCount > 1) this.#odd.unshift({ number, pattern });
     else this.#file(toCandidate(number, pattern));
   }
@@ -44,6 +46,7 @@ export class EndingIndex {
 
   /** The highest number, above `floor`, of a pattern that ends at the last component of `path`; else `floor`. */
   lastEnding(path: PathText, floor: number): number {
+    if (this.#isEmpty) return floor;
     const name = path.slice(path.lastIndexOf('/') + 1);
     const query = new Query(path);
     let best = query.best(this.#literals.get(name), floor);
@@ -75,7 +78,7 @@ export class EndingIndex {
 
 /** Beginnings or ends of names: one look-up for every length that occurs. */
 class AffixTable {
-  readonly #byLength = new Map<number, Map<string, Candidate[]>>();
+  readonly #byLength: { readonly length: number; readonly table: Map<string, Candidate[]> }[] = [];
   readonly #cut: (name: string, length: number) => string;
 
   constructor(cut: (name: string, length: number) => string) {
@@ -83,14 +86,17 @@ class AffixTable {
   }
 
   file(affix: string, candidate: Candidate): void {
-    const table = this.#byLength.get(affix.length) ?? new Map<string, Candidate[]>();
-    this.#byLength.set(affix.length, table);
-    fileUnder(table, affix, candidate);
+    let entry = this.#byLength.find(({ length }) => length === affix.length);
+    if (entry === undefined) {
+      entry = { length: affix.length, table: new Map() };
+      this.#byLength.push(entry);
+    }
+    fileUnder(entry.table, affix, candidate);
   }
 
   best(name: string, query: Query, floor: number): number {
     let best = floor;
-    for (const [length, table] of this.#byLength) {
+    for (const { length, table } of this.#byLength) {
       if (length <= name.length) best = query.best(table.get(this.#cut(name, length)), best);
     }
     return best;

@@ -55,9 +55,10 @@ export function globFits(glob: Glob, name: string): boolean {
 }
 
 function chunksFit(chunks: readonly Chunk[], name: string): boolean {
+  const last = chunks.at(-1);
   let position = 0;
-  for (const [index, chunk] of chunks.entries()) {
-    position = placeChunk(chunk, index === chunks.length - 1, name, position);
+  for (const chunk of chunks) {
+    position = placeChunk(chunk, chunk === last, name, position);
     if (position === noFit) return false;
   }
   return position === name.length;

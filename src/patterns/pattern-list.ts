@@ -45,6 +45,8 @@ interface LastMatches {
   readonly negated: number;
 }
 
+const nothing: LastMatches = { positive: none, negated: none };
+
 /** Directories whose answers are kept: as many as are open in a walk, and some whose entries are still to come. */
 const keptDirectories = 4096;
 
@@ -57,6 +59,8 @@ export class PatternList {
   /** A pattern that is not rooted may match below anything. */
   #lastFloating = none;
   readonly #byDirectory = new Map<string, LastMatches>();
+  #lastDirectory = '';
+  #lastAbove: LastMatches = nothing;
 
   /** Use `compilePatterns`. */
   constructor(patterns: readonly Pattern[], isCaseIgnored: boolean) {
@@ -97,19 +101,22 @@ export class PatternList {
 
   /** @param directory with the slash at its end; '' above a relative path */
   #ofDirectory(directory: string): LastMatches {
-    const known = this.#byDirectory.get(directory);
-    if (known !== undefined) return known;
-    const found = this.#computeDirectory(directory);
-    if (this.#byDirectory.size >= keptDirectories) this.#byDirectory.clear();
-    this.#byDirectory.set(directory, found);
-    return found;
+    if (directory === this.#lastDirectory) return this.#lastAbove;
+    let above = this.#byDirectory.get(directory);
+    if (above === undefined) {
+      above = this.#computeDirectory(directory);
+      if (this.#byDirectory.size >= keptDirectories) this.#byDirectory.clear();
+      this.#byDirectory.set(directory, above);
+    }
+    this.#lastDirectory = directory;
+    this.#lastAbove = above;
+    return above;
   }
 
   #computeDirectory(directory: string): LastMatches {
-    if (directory === '') return { positive: none, negated: none };
-    let matches: LastMatches = { positive: this.#positive.rootNumber, negated: this.#negated.rootNumber };
+    const isAbsolute = directory.startsWith('/');
+    let matches = isAbsolute ? { positive: this.#positive.rootNumber, negated: this.#negated.rootNumber } : nothing;
     // From the top down and not recursive: a path may have more components than the stack has room.
-    if (!directory.startsWith('/')) matches = { positive: none, negated: none };
     for (let slash = directory.indexOf('/', 1); slash > 0; slash = directory.indexOf('/', slash + 1)) {
       matches = this.#addEndings(directory.slice(0, slash) as PathText, matches);
     }

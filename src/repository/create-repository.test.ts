@@ -37,7 +37,8 @@ describe('createRepository', () => {
   });
 
   it('writes version 2 only, and says so', async () => {
-    for (const version of [1, 3, 0]) await assert.rejects(createRepository(new MemoryBackend(), { ...options, version }), { code: 'unsupported' });
+    for (const version of [1, 3, 0])
+      await assert.rejects(createRepository(new MemoryBackend(), { ...options, version }), { code: 'unsupported' });
   });
 
   it('leaves a repository that is there as it is', async () => {
@@ -75,7 +76,9 @@ describe('createRepository', () => {
 
   it('a key that a killed creation left does not disturb when it was not yet removed', async () => {
     const backend = new MemoryBackend();
-    await assert.rejects(createRepository(new FaultyBackend(backend, [{ operation: 'save', fileKind: 'config', nth: 1, fault: { kind: 'fail' } }]), options));
+    await assert.rejects(
+      createRepository(new FaultyBackend(backend, [{ operation: 'save', fileKind: 'config', nth: 1, fault: { kind: 'fail' } }]), options),
+    );
     const keepsAll = new FaultyBackend(backend, [{ operation: 'remove', nth: 1, fault: { kind: 'fail' } }]);
     await assert.rejects(createRepository(keepsAll, options), { code: 'storage-failed' });
     assert.equal((await names(backend, 'key')).length, 2);

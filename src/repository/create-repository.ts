@@ -72,10 +72,10 @@ function newConfig({ version = writtenVersion, polynomial }: CreateOptions, rand
 /** Where only the config is lost, a new one would make everything unreadable for good: the data of such a place is not touched. */
 async function assertHoldsNothing(backend: Backend, signal: AbortSignal | undefined): Promise<void> {
   for (const kind of ['snapshot', 'index', 'pack'] as const) {
-    for await (const _ of backend.list(kind, { signal })) {
+    for await (const { name } of backend.list(kind, { signal })) {
       throw new HoldfastError('repository-exists', `${backend.location} holds files of a repository that has lost its config`, {
         hint: 'Restore its file config from a copy, or choose another place.',
-        context: { kind },
+        context: { kind, name },
         cause: existingRepositoryError(backend.location),
       });
     }

@@ -29,13 +29,31 @@ export function inFile<T>(file: StoredFile, read: () => T): T {
   }
 }
 
+/** As inFile, for reading from the storage. */
+export async function loadingFile<T>(file: StoredFile, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    throw withFileName(file, error);
+  }
+}
+
 function withFileName(file: StoredFile, error: unknown): unknown {
   if (!(error instanceof HoldfastError)) return error;
-  if (error.code === 'damaged') return damagedFile(file, error);
+  if (error.code === 'damaged') return isNamed(file, error) ? withHint(file, error) : damagedFile(file, error);
   if (error.code !== 'repository-unsupported') return error;
   return new HoldfastError('repository-unsupported', `${describeFile(file)} cannot be read here: ${error.message}`, {
     hint: error.hint ?? 'A newer program may have written it: use a newer version.',
     context: { ...error.context, kind: file.kind, name: file.name },
     cause: error,
   });
+}
+
+/** The storage knows the file and has named it. */
+function isNamed(file: StoredFile, error: HoldfastError): boolean {
+  return error.context['kind'] === file.kind && error.context['name'] === file.name;
+}
+
+function withHint(file: StoredFile, error: HoldfastError): HoldfastError {
+  return new HoldfastError(error.code, error.message, { hint: hints[file.kind], context: error.context, cause: error });
 }

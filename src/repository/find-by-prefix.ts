@@ -7,7 +7,12 @@ import type { Backend, CallOptions, FileKind } from '../storage/backend.ts';
  * The full id of the one file whose id begins so. A full id is taken as it is, without looking whether the file exists.
  * @throws HoldfastError `not-found`, or `ambiguous` with how many there are
  */
-export async function findByPrefix<T extends AnyId>(backend: Backend, kind: FileKind, prefix: string, options: CallOptions = {}): Promise<T> {
+export async function findByPrefix<T extends AnyId>(
+  backend: Backend,
+  kind: FileKind,
+  prefix: string,
+  options: CallOptions = {},
+): Promise<T> {
   if (isId(prefix)) return prefix as T;
   if (!/^[0-9a-f]{1,63}$/.test(prefix)) throw notFound(kind, prefix);
   const matches: string[] = [];

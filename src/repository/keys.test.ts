@@ -24,9 +24,18 @@ describe('keys of a repository', () => {
     assert.ok(await opens(testPassword));
     const { keys, damaged } = await repository.listKeys();
     assert.deepEqual(damaged, []);
-    assert.deepEqual(keys.map((key) => [key.id, key.isCurrent]), [[repository.keyId, true], [id, false]]);
+    assert.deepEqual(
+      keys.map((key) => [key.id, key.isCurrent]),
+      [
+        [repository.keyId, true],
+        [id, false],
+      ],
+    );
     const last = keys[1];
-    assert.deepEqual([last?.username, last?.hostname, Date.parse(last?.created ?? '')], ['ann', 'desk', Date.parse('2031-05-06T07:08:09Z')]);
+    assert.deepEqual(
+      [last?.username, last?.hostname, Date.parse(last?.created ?? '')],
+      ['ann', 'desk', Date.parse('2031-05-06T07:08:09Z')],
+    );
   });
 
   it('a removed key opens nothing any more', async () => {
@@ -70,7 +79,10 @@ describe('keys of a repository', () => {
         const opened = { backend: faulty, config: victim.config, keyId: victim.keyId, masterKey: victim.masterKey };
         await assert.rejects(changePassword(opened, { ...added, password: 'new' }), killed);
         const outcomes = await Promise.allSettled(['new', testPassword].map((password) => openRepository(inner, { password })));
-        assert.ok(outcomes.some(({ status }) => status === 'fulfilled'), `${operation} ${when}`);
+        assert.ok(
+          outcomes.some(({ status }) => status === 'fulfilled'),
+          `${operation} ${when}`,
+        );
       }
     }
   });
@@ -79,7 +91,10 @@ describe('keys of a repository', () => {
     await backend.save({ kind: 'key', name: 'a'.repeat(64) }, Buffer.from('{}'));
     const { keys, damaged } = await repository.listKeys();
     assert.equal(keys.length, 1);
-    assert.deepEqual(damaged.map(({ id, error }) => [id, error.code]), [['a'.repeat(64), 'damaged']]);
+    assert.deepEqual(
+      damaged.map(({ id, error }) => [id, error.code]),
+      [['a'.repeat(64), 'damaged']],
+    );
   });
 });
 

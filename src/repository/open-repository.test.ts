@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { ErrorCode } from '../base/errors.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { HoldfastEvent } from '../base/events.ts';
 import { sha256Hex } from '../crypto/sha256.ts';
 import { configFile, type StoredFile } from '../storage/backend.ts';
 import { MemoryBackend } from '../storage/memory/memory-backend.ts';
 import { FaultyBackend } from '../storage/wrappers/faulty-backend.ts';
+import { failure } from '../../test/support/failure.ts';
 import { memoryRepository, quickScrypt, testPassword } from '../../test/support/new-repository.ts';
 import { openRepository } from './open-repository.ts';
 import type { Repository } from './repository.ts';
@@ -95,7 +95,13 @@ describe('openRepository', () => {
   it('names the damaged key, instead of blaming the password, when no other one opens', async () => {
     const id = repository.keyId;
     const bytes = await backend.load({ kind: 'key', name: id });
-    for (const broken of [Buffer.alloc(0), bytes.subarray(0, -1), Buffer.from('null'), Buffer.from('x'.repeat(70_000)), flipped(bytes, 900)]) {
+    for (const broken of [
+      Buffer.alloc(0),
+      bytes.subarray(0, -1),
+      Buffer.from('null'),
+      Buffer.from('x'.repeat(70_000)),
+      flipped(bytes, 900),
+    ]) {
       await replace({ kind: 'key', name: id }, broken);
       const error = await failure(open(), 'damaged');
       assert.ok(error.message.includes(`key ${id}`), error.message);
@@ -104,7 +110,7 @@ describe('openRepository', () => {
   });
 
   it('does not spend memory on a key file that asks for too much of it', async () => {
-    const key = JSON.parse((await backend.load({ kind: 'key', name: repository.keyId })).toString());
+    const key = JSON.parse((await backend.load({ kind: 'key', name: repository.keyId })).toString()) as object;
     const greedy = Buffer.from(JSON.stringify({ ...key, N: 2 ** 30 }));
     await backend.remove({ kind: 'key', name: repository.keyId });
     await backend.save({ kind: 'key', name: sha256Hex(greedy) }, greedy);
@@ -160,15 +166,4 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   const copy = Buffer.from(bytes);
   copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
   return copy;
-}
-
-async function failure(work: Promise<unknown>, code: ErrorCode): Promise<HoldfastError> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof HoldfastError, String(error));
-    assert.equal(error.code, code, error.message);
-    return error;
-  }
-  return assert.fail(`expected ${code}, but it succeeded`);
 }

@@ -8,7 +8,7 @@ import type { MasterKey } from '../crypto/master-key.ts';
 import type { KeyFile } from '../format/key-file.ts';
 import { type Backend, configFile, missingRepositoryError } from '../storage/backend.ts';
 import { mapConcurrently } from './concurrency.ts';
-import { damagedFile } from './damaged-file.ts';
+import { damagedFile, loadingFile } from './damaged-file.ts';
 import { loadKeyFile, openKeyFile, type Password } from './key-files.ts';
 import { maxConfigBytes, openConfig, type RepositoryConfig } from './repository-config.ts';
 
@@ -61,7 +61,7 @@ interface Candidates {
 
 async function loadConfig(backend: Backend, signal: AbortSignal | undefined): Promise<Buffer> {
   try {
-    return await backend.load(configFile, { maxBytes: maxConfigBytes, signal });
+    return await loadingFile(configFile, () => backend.load(configFile, { maxBytes: maxConfigBytes, signal }));
   } catch (error) {
     throw error instanceof HoldfastError && error.code === 'storage-missing' ? missingRepositoryError(backend.location, error) : error;
   }
@@ -119,7 +119,10 @@ function whyNoneOpens({ keys, totalCount }: Candidates, strangers: readonly KeyI
   if (first !== undefined) return unusableKeys(first.error, unusable.length);
   const tried = keys.length < totalCount ? `none of the first ${keys.length} of ${totalCount} keys` : 'no key of the repository';
   return new HoldfastError('wrong-password', `${tried} opens with that password`, {
-    hint: keys.length < totalCount ? 'Name the right key with --key-hint, or check the password.' : 'Check the password, and that this is the right repository.',
+    hint:
+      keys.length < totalCount
+        ? 'Name the right key with --key-hint, or check the password.'
+        : 'Check the password, and that this is the right repository.',
     context: { keysTried: keys.length, keyCount: totalCount },
   });
 }

@@ -36,7 +36,7 @@ export class Repository implements OpenRepository, AsyncDisposable {
   readonly #locks: LockPlace;
   #keyId: KeyId;
   #index: Promise<IndexTable> | undefined;
-  #blobs: Promise<BlobLoader> | undefined;
+  #blobs: BlobLoader | undefined;
 
   constructor(opened: OpenRepository, clock: Clock = systemClock) {
     this.backend = opened.backend;
@@ -125,7 +125,7 @@ export class Repository implements OpenRepository, AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    (await this.#blobs)?.[Symbol.dispose]();
+    this.#blobs?.[Symbol.dispose]();
     this.files.close();
     await this.backend.close();
   }
@@ -136,7 +136,7 @@ export class Repository implements OpenRepository, AsyncDisposable {
 
   async #loadBlobs(options: CallOptions): Promise<BlobLoader> {
     const index = await this.loadIndex(options);
-    this.#blobs ??= Promise.resolve(new BlobLoader(this.backend, this.masterKey, index));
-    return await this.#blobs;
+    this.#blobs ??= new BlobLoader(this.backend, this.masterKey, index);
+    return this.#blobs;
   }
 }

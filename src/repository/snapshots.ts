@@ -121,7 +121,10 @@ export class Snapshots {
   }
 
   async #findById(name: string, options: CallOptions): Promise<StoredSnapshot> {
-    return await this.load(isId(name) ? (name as SnapshotId) : await findByPrefix<SnapshotId>(this.#backend, 'snapshot', name, options), options);
+    return await this.load(
+      isId(name) ? (name as SnapshotId) : await findByPrefix<SnapshotId>(this.#backend, 'snapshot', name, options),
+      options,
+    );
   }
 
   async #selectAll(filter: SnapshotFilter, options: CallOptions): Promise<SelectedSnapshot[]> {
@@ -162,5 +165,8 @@ function noneMatches(filter: SnapshotFilter): HoldfastError {
 }
 
 function folderNotAllowed(reference: string): HoldfastError {
-  return new HoldfastError('usage', `${JSON.stringify(reference)} names a folder inside a snapshot, and this operation takes whole snapshots`);
+  return new HoldfastError(
+    'usage',
+    `${JSON.stringify(reference)} names a folder inside a snapshot, and this operation takes whole snapshots`,
+  );
 }

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../base/errors.ts';
 import { sha256Hex } from '../crypto/sha256.ts';
 import type { Backend, LoadOptions, StoredFile } from '../storage/backend.ts';
-import { damagedFile } from './damaged-file.ts';
+import { damagedFile, loadingFile } from './damaged-file.ts';
 
 /**
  * Bytes that differ from their name are asked for once more, as restic does: a second copy that went wrong in the same way is damage
@@ -10,9 +10,9 @@ import { damagedFile } from './damaged-file.ts';
  * @throws HoldfastError `damaged` naming the file
  */
 export async function loadVerified(backend: Backend, file: StoredFile, options: LoadOptions): Promise<Buffer> {
-  const first = await backend.load(file, options);
+  const first = await loadingFile(file, () => backend.load(file, options));
   if (sha256Hex(first) === file.name) return first;
-  const second = await backend.load(file, options);
+  const second = await loadingFile(file, () => backend.load(file, options));
   if (sha256Hex(second) === file.name) return second;
   throw damagedFile(file, new HoldfastError('damaged', 'its content does not have the SHA-256 that is its name'));
 }

@@ -10,13 +10,12 @@ const nonceLength = 16;
 const maxBlobBytes = 1 << 30;
 /** A block of zstd is 4 bytes at least and becomes 128 KiB at most (RFC 8878, "Blocks"): nothing expands by more. */
 const maxExpansion = 32 * 1024;
-/** Buffers up to this size are kept for the next blob: all chunks fit, and few trees are larger. */
-const maxKeptBytes = 9 << 20;
-const pageBytes = 4096;
+/** Kept for the next blob: all chunks fit, and few trees are larger. Only what was written to takes memory. */
+const keptBytes = 9 << 20;
 
 export class BlobDecoder {
   readonly #sealer: Sealer;
-  #kept = Buffer.alloc(0);
+  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
@@ -40,9 +39,7 @@ export class BlobDecoder {
 
   #room(bytes: number): Buffer {
     // Memory that is not written to is never touched: a wrong length costs address space only.
-    if (bytes > maxKeptBytes) return Buffer.allocUnsafeSlow(bytes);
-    if (this.#kept.length < bytes) this.#kept = Buffer.allocUnsafeSlow(Math.ceil(bytes / pageBytes) * pageBytes);
-    return this.#kept.subarray(0, bytes);
+    return bytes > keptBytes ? Buffer.allocUnsafeSlow(bytes) : this.#kept.subarray(0, bytes);
   }
 }
 

@@ -10,8 +10,8 @@ import type { IndexTable } from './index-table.ts';
 const maxOpenPacks = 16;
 /** Not blocking: a named pipe in the place of a pack would otherwise hold the open for ever. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
-/** The buffer for a sealed blob is kept up to this size, which all chunks have. */
-const maxKeptBytes = 9 << 20;
+/** For a sealed blob: all chunks fit. Only what was written to takes memory. */
+const keptBytes = 9 << 20;
 
 export class BlobReader implements Disposable {
   readonly #index: IndexTable;
@@ -19,7 +19,7 @@ export class BlobReader implements Disposable {
   readonly #packFolder: string;
   /** Pack number to descriptor, least recently used first. */
   readonly #open = new Map<number, number>();
-  #kept = Buffer.alloc(0);
+  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
 
   constructor(index: IndexTable, sealer: Sealer, packFolder: string) {
     this.#index = index;
@@ -60,9 +60,7 @@ export class BlobReader implements Disposable {
   }
 
   #room(length: number): Buffer {
-    if (length > maxKeptBytes) return Buffer.allocUnsafeSlow(length);
-    if (this.#kept.length < length) this.#kept = Buffer.allocUnsafeSlow(Math.ceil(length / 65_536) * 65_536);
-    return this.#kept.subarray(0, length);
+    return length > keptBytes ? Buffer.allocUnsafeSlow(length) : this.#kept.subarray(0, length);
   }
 
   #descriptor(entry: number): number {

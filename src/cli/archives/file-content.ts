@@ -3,9 +3,10 @@ import { throwIfCancelled } from '../../base/cancellation.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import type { BlobId } from '../../base/ids.ts';
 import type { TreeNode } from '../../format/node.ts';
+import { type BlobType, dataBlob } from '../../workers/index-table.ts';
 
 export interface BlobSource {
-  loadBlob(type: 'data', id: BlobId): Promise<Buffer>;
+  loadBlob(type: BlobType, id: BlobId): Promise<Buffer>;
 }
 
 // Enough to keep the disk and a core busy while a blob is written; each may be 8 MiB.
@@ -30,7 +31,7 @@ export async function* fileContent(source: BlobSource, node: TreeNode, signal: A
 
 /** The failure of a load that nobody awaits yet must not end the process; the one that is awaited reports it. */
 function startLoad(source: BlobSource, id: BlobId | undefined): Promise<Buffer> {
-  const load = id === undefined ? Promise.resolve(Buffer.alloc(0)) : source.loadBlob('data', id);
+  const load = id === undefined ? Promise.resolve(Buffer.alloc(0)) : source.loadBlob(dataBlob, id);
   load.catch(() => {});
   return load;
 }

@@ -1,18 +1,14 @@
 /** Snapshots as people and programs see them. */
-import { type SnapshotId, shortId } from '../../base/ids.ts';
+import { shortId } from '../../base/ids.ts';
 import { type DecodedSnapshot, encodeSnapshot, type Snapshot } from '../../format/snapshot.ts';
+import type { StoredSnapshot } from '../../repository/snapshots.ts';
 import { formatBytes, formatLocalTime, printableName } from './format.ts';
 import { renderTable, type TextTable } from './text-table.ts';
 
-export interface ListedSnapshot {
-  readonly id: SnapshotId;
-  readonly snapshot: DecodedSnapshot;
-}
-
 /** `snapshot a25b3804 of [/home] at 2026-11-21 10:00:00 by me@host` */
-export function describeSnapshot({ id, snapshot }: ListedSnapshot): string {
+export function describeSnapshot(snapshot: StoredSnapshot): string {
   const paths = snapshot.paths.map(printableName).join(' ');
-  return `snapshot ${shortId(id)} of [${paths}] at ${snapshotTime(snapshot)} by ${snapshot.username}@${snapshot.hostname}`;
+  return `snapshot ${shortId(snapshot.id)} of [${paths}] at ${snapshotTime(snapshot)} by ${snapshot.username}@${snapshot.hostname}`;
 }
 
 export function snapshotTime(snapshot: DecodedSnapshot): string {
@@ -20,20 +16,20 @@ export function snapshotTime(snapshot: DecodedSnapshot): string {
 }
 
 /** The record as it is stored, with the id and whatever else: JSON text, because numbers of 64 bits must keep their digits. */
-export function snapshotJson(id: SnapshotId, snapshot: Snapshot, more: Readonly<Record<string, string>> = {}): string {
-  const fields = JSON.stringify({ id, short_id: shortId(id), ...more });
+export function snapshotJson(snapshot: StoredSnapshot, more: Readonly<Record<string, string>> = {}): string {
+  const fields = JSON.stringify({ id: snapshot.id, short_id: shortId(snapshot.id), ...more });
   return `${encodeSnapshot(snapshot).toString('utf8').slice(0, -1)},${fields.slice(1)}`;
 }
 
 /** Oldest first, so that the newest is nearest to the next prompt. */
-export function snapshotTable(list: readonly ListedSnapshot[], isCompact: boolean): string[] {
-  const hasSizes = list.some(({ snapshot }) => snapshot.summary !== undefined);
+export function snapshotTable(list: readonly StoredSnapshot[], isCompact: boolean): string[] {
+  const hasSizes = list.some((snapshot) => snapshot.summary !== undefined);
   const columns = columnsFor(isCompact).filter(({ heading }) => heading !== 'Size' || hasSizes);
   const table: TextTable = {
     headings: columns.map(({ heading, width }) => heading.padEnd(width)),
-    rows: list.map((listed) => columns.map(({ cell }) => cell(listed))),
+    rows: list.map((snapshot) => columns.map(({ cell }) => cell(snapshot))),
     footer: [`Times are in ${timeZone()}`, `${list.length} snapshot${list.length === 1 ? '' : 's'}`],
-    isSpaced: !isCompact && list.some(({ snapshot }) => snapshot.paths.length > 1),
+    isSpaced: !isCompact && list.some((snapshot) => snapshot.paths.length > 1),
   };
   return renderTable(table);
 }
@@ -41,23 +37,23 @@ export function snapshotTable(list: readonly ListedSnapshot[], isCompact: boolea
 interface Column {
   readonly heading: string;
   readonly width: number;
-  cell(listed: ListedSnapshot): readonly string[];
+  cell(snapshot: StoredSnapshot): readonly string[];
 }
 
 function columnsFor(isCompact: boolean): Column[] {
-  const tags = ({ snapshot }: ListedSnapshot) => snapshot.tags.map(printableName);
+  const tags = (snapshot: StoredSnapshot) => snapshot.tags.map(printableName);
   const start: Column[] = [
     { heading: 'ID', width: 8, cell: ({ id }) => [shortId(id)] },
-    { heading: 'Time', width: 19, cell: ({ snapshot }) => [snapshotTime(snapshot)] },
-    { heading: 'Host', width: isCompact ? 4 : 10, cell: ({ snapshot }) => [printableName(snapshot.hostname)] },
+    { heading: 'Time', width: 19, cell: (snapshot) => [snapshotTime(snapshot)] },
+    { heading: 'Host', width: isCompact ? 4 : 10, cell: (snapshot) => [printableName(snapshot.hostname)] },
   ];
   const middle: Column[] = isCompact
     ? [{ heading: 'Tags', width: 6, cell: tags }]
     : [
-        { heading: 'Tags', width: 10, cell: (listed) => [tags(listed).join(',')] },
-        { heading: 'Paths', width: 5, cell: ({ snapshot }) => snapshot.paths.map(printableName) },
+        { heading: 'Tags', width: 10, cell: (snapshot) => [tags(snapshot).join(',')] },
+        { heading: 'Paths', width: 5, cell: (snapshot) => snapshot.paths.map(printableName) },
       ];
-  return [...start, ...middle, { heading: 'Size', width: 4, cell: ({ snapshot }) => sizeCell(snapshot) }];
+  return [...start, ...middle, { heading: 'Size', width: 4, cell: (snapshot) => sizeCell(snapshot) }];
 }
 
 function sizeCell({ summary }: Snapshot): string[] {

@@ -69,6 +69,8 @@ function describeRepeated(groups: PackGroups, { group, indexes, isConsistent }: 
   const context = { pack, indexes: indexes.join(' ') };
   if (!isConsistent) return errorProblem('pack-layout', `the indexes ${indexes.join(', ')} say different things of pack ${pack}`, context);
   const message =
-    indexes.length === 1 ? `pack ${pack} is in index ${indexes[0]} more than once` : `pack ${pack} is in several indexes: ${indexes.join(', ')}`;
+    indexes.length === 1
+      ? `pack ${pack} is in index ${indexes[0]} more than once`
+      : `pack ${pack} is in several indexes: ${indexes.join(', ')}`;
   return { severity: 'hint', kind: 'pack-duplicate', message, context };
 }

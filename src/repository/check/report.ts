@@ -35,7 +35,14 @@ export interface CheckReport {
 const maxListed = 10_000;
 
 const brokenPackKinds: ReadonlySet<string> = new Set(['pack-missing', 'pack-size', 'pack-damaged', 'pack-header', 'pack-layout', 'blob']);
-const brokenIndexKinds: ReadonlySet<string> = new Set(['index', 'pack-missing', 'pack-size', 'pack-layout', 'pack-header', 'pack-duplicate']);
+const brokenIndexKinds: ReadonlySet<string> = new Set([
+  'index',
+  'pack-missing',
+  'pack-size',
+  'pack-layout',
+  'pack-header',
+  'pack-duplicate',
+]);
 const pruneKinds: ReadonlySet<string> = new Set(['pack-mixed', 'pack-unindexed', 'blob-duplicate']);
 
 export class ProblemList {
@@ -80,6 +87,11 @@ export class ProblemList {
     if (typeof pack === 'string' && brokenPackKinds.has(kind)) this.brokenPacks.add(pack as PackId);
     if (typeof snapshot === 'string' && kind === 'snapshot') this.brokenSnapshots.add(snapshot as SnapshotId);
     const where = typeof path === 'string' ? { path } : {};
-    this.#events({ kind: 'failure', operation: 'check', ...where, error: { code: 'damaged', message, context: { ...context, problem: kind } } });
+    this.#events({
+      kind: 'failure',
+      operation: 'check',
+      ...where,
+      error: { code: 'damaged', message, context: { ...context, problem: kind } },
+    });
   }
 }

@@ -1,6 +1,6 @@
 /** The lock files of a repository: read, written, removed. */
 import type { Clock } from '../../base/clock.ts';
-import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../../base/errors.ts';
 import type { LockId } from '../../base/ids.ts';
 import { decodeLock, encodeLock, type LockFile } from '../../format/lock-file.ts';
 import type { Backend, ListedFile } from '../../storage/backend.ts';

@@ -7,7 +7,7 @@ import { quoteName } from '../../format/go-quote.ts';
 import type { TreeNode } from '../../format/node.ts';
 import { encodeNode } from '../../format/node-encoder.ts';
 import { decodeTree, encodeTree } from '../../format/tree.ts';
-import { dataBlob, IndexTable, treeBlob } from '../../workers/index-table.ts';
+import { type BlobType, dataBlob, IndexTable, treeBlob } from '../../workers/index-table.ts';
 import type { TreeSource } from './tree-source.ts';
 
 /** A directory is an object; a file its content; a node of another kind is given as a node. */
@@ -29,7 +29,7 @@ export class MemoryTrees implements TreeSource {
     return decodeTree(bytes);
   }
 
-  async loadBlob(_type: 'data', id: BlobId): Promise<Buffer> {
+  async loadBlob(_type: BlobType, id: BlobId): Promise<Buffer> {
     const bytes = this.#data.get(id);
     if (bytes === undefined) throw new Error(`no blob ${id}`);
     return bytes;

@@ -1,7 +1,7 @@
 /** Takes plaintext blobs and stores those that are new: hash, claim, compress, seal, pack. */
 import type { BlobId } from '../../base/ids.ts';
 import type { Compressor } from '../../compression/compressor.ts';
-import { type Sealer, sealOverhead } from '../../crypto/sealer.ts';
+import { type Sealer, sealOverhead, sealStart } from '../../crypto/sealer.ts';
 import { sha256Hex } from '../../crypto/sha256.ts';
 import { dataBlob, type BlobType, type IndexTable } from '../index-table.ts';
 import { Counter, type Counters } from './counters.ts';
@@ -25,7 +25,6 @@ const firstBufferBytes = 1 << 17;
 export class BlobStore {
   readonly #options: BlobStoreOptions;
   readonly #id = Buffer.alloc(32);
-  #frame = Buffer.allocUnsafeSlow(firstBufferBytes);
   #sealed = Buffer.allocUnsafeSlow(firstBufferBytes);
 
   constructor(options: BlobStoreOptions) {
@@ -46,8 +45,10 @@ export class BlobStore {
     const compressor = type === dataBlob ? dataCompressor : treeCompressor;
     this.#makeRoom(plain.length);
     // An empty blob cannot be marked as compressed: its length before compression would be 0.
-    const frameLength = compressor === undefined || plain.length === 0 ? 0 : compressor.compress(plain, this.#frame);
-    const payload = frameLength === 0 ? plain : this.#frame.subarray(0, frameLength);
+    // Compressed to the place where it is then sealed: one buffer of a chunk's size less for each worker.
+    const frame = this.#sealed.subarray(sealStart);
+    const frameLength = compressor === undefined || plain.length === 0 ? 0 : compressor.compress(plain, frame);
+    const payload = frameLength === 0 ? plain : frame.subarray(0, frameLength);
     const isData = type === dataBlob;
     counters.add(isData ? Counter.dataBlobs : Counter.treeBlobs, 1);
     counters.add(isData ? Counter.dataBytes : Counter.treeBytes, plain.length);
@@ -59,7 +60,6 @@ export class BlobStore {
 
   #makeRoom(plainLength: number): void {
     const needed = Math.max(firstBufferBytes, plainLength);
-    if (this.#frame.length < needed) this.#frame = Buffer.allocUnsafeSlow(needed);
     if (this.#sealed.length < needed + sealOverhead) this.#sealed = Buffer.allocUnsafeSlow(needed + sealOverhead);
   }
 }

@@ -16,6 +16,8 @@ export interface StoredContent {
 
 /** Smallest read: a file that grew since it was looked at is still read with few calls. */
 const minReadBytes = 1 << 16;
+/** From here on what is left of a chunk moves to the front: pages further back are touched for long chunks only. */
+const compactAboveBytes = 4 << 20;
 /** Largest read: more would only spread over more memory before the first chunk is cut. */
 const maxReadBytes = 1 << 21;
 
@@ -45,7 +47,7 @@ export class FileReader {
     let isEnd = false;
     do {
       if (!isEnd) {
-        if (buffer.length - end < minReadBytes) {
+        if (end > compactAboveBytes && start > 0) {
           buffer.copyWithin(0, start, end);
           end -= start;
           start = 0;

@@ -8,6 +8,8 @@ import type { WorkerContext } from './worker-context.ts';
 
 /** Pieces in which a cutter reads: they stay in the processor's cache while they are scanned. */
 const pieceBytes = 1 << 20;
+/** From here on what is left of a chunk moves to the front: pages further back are touched for long chunks only. */
+const compactAboveBytes = 4 << 20;
 
 /** The lengths of the chunks from `offset` on; a chunk that is not ended within the span is left to the next request. */
 export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutRequest): ArchiveResponse {
@@ -20,7 +22,7 @@ export function findCuts(context: WorkerContext, { fd, offset, spanBytes }: CutR
   let seen = 0;
   let isEnd = false;
   while (!isEnd && (position - offset < spanBytes || lengths.length === 0)) {
-    if (buffer.length - end < pieceBytes) {
+    if (end > compactAboveBytes && start > 0) {
       buffer.copyWithin(0, start, end);
       end -= start;
       start = 0;

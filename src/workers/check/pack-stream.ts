@@ -10,12 +10,14 @@ export type PieceReader = (target: Uint8Array) => number;
 
 /** What is hashed and then unsealed while it is still in the processor's cache; small enough to have one for each thread. */
 const windowBytes = 1 << 20;
-/** A window that had to grow beyond this shrinks again: every chunk of a file fits. */
-const maxKeptBytes = 9 << 20;
+/** Every chunk of a file fits. Only what was written to takes memory, so most of it stays address space. */
+const capacityBytes = 9 << 20;
 
 export class PackStream {
   readonly #hash = new IncrementalSha256();
-  #window = Buffer.allocUnsafeSlow(windowBytes);
+  #window = Buffer.allocUnsafeSlow(capacityBytes);
+  /** How much of the window is used: more than usual while a long span is taken. */
+  #limit = windowBytes;
   #read: PieceReader = () => 0;
   /** Position in the pack of the window's first byte, and how much of the window is filled. */
   #start = 0;
@@ -26,8 +28,9 @@ export class PackStream {
     this.#read = read;
     this.#start = 0;
     this.#filled = 0;
+    this.#limit = windowBytes;
     this.#hash.digestHex();
-    if (this.#window.length > maxKeptBytes) this.#window = Buffer.allocUnsafeSlow(windowBytes);
+    if (this.#window.length > capacityBytes) this.#window = Buffer.allocUnsafeSlow(capacityBytes);
   }
 
   /**
@@ -60,9 +63,10 @@ export class PackStream {
     }
   }
 
-  /** Moves what is still needed to the front when the span would not fit behind it, and grows for a span beyond the window. */
+  /** Moves what is still needed to the front when the span would not fit behind it. */
   #makeRoom(from: number, length: number): void {
-    if (from + length <= this.#window.length) return;
+    this.#limit = Math.max(windowBytes, length);
+    if (from + length <= this.#limit) return;
     const grown = length > this.#window.length ? Buffer.allocUnsafeSlow(length) : this.#window;
     const kept = Math.min(from, this.#filled);
     this.#window.copy(grown, 0, kept, this.#filled);
@@ -72,7 +76,7 @@ export class PackStream {
   }
 
   #fill(): boolean {
-    const piece = this.#window.subarray(this.#filled);
+    const piece = this.#window.subarray(this.#filled, this.#limit);
     const count = this.#read(piece);
     this.#hash.update(piece.subarray(0, count));
     this.#filled += count;

@@ -1,0 +1,83 @@
+/** Opens the repository that options and variables name, locks it, and takes the lock away again, whatever happens. */
+import { openBackend } from '../app/open-backend.ts';
+import { RepositoryReader } from '../app/repository-reader.ts';
+import { asHoldfastError, HoldfastError } from '../base/errors.ts';
+import type { Lock } from '../repository/lock/lock.ts';
+import { Repository } from '../repository/repository.ts';
+import { readListFile } from '../sources/files/pattern-file.ts';
+import { decodeTextFile, trimSpace } from '../sources/files/text-file.ts';
+import type { CommandContext } from './commands/command.ts';
+import { chooseOne } from './options/choose-one.ts';
+import { configuredPassword, readPassword } from './password/password.ts';
+
+/** shared: beside other readers and backups · exclusive: alone · none: for what writes nothing anyway */
+export type LockMode = 'shared' | 'exclusive' | 'none';
+
+export interface RepositorySession {
+  readonly repository: Repository;
+  /** Fires on a signal of the system, and when the lock is lost: then nothing may be written any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A person at a terminal may mistype. */
+const passwordTries = 3;
+
+export async function withRepository<T>(context: CommandContext, mode: LockMode, use: (session: RepositorySession) => Promise<T>): Promise<T> {
+  await using repository = await openRepository(context);
+  if (mode === 'none') return await use({ repository, signal: context.signal });
+  await using lock = await lockRepository(context, repository, mode === 'exclusive');
+  return await use({ repository, signal: AbortSignal.any([context.signal, lock.lost]) });
+}
+
+/** For commands that only read: a lock unless --no-lock. */
+export async function withReadLock<T>(context: CommandContext, use: (session: RepositorySession) => Promise<T>): Promise<T> {
+  return await withRepository(context, context.globals['no-lock'] ? 'none' : 'shared', use);
+}
+
+/** The index, for commands that look into trees. Find the snapshots before. */
+export async function openReader({ repository, signal }: RepositorySession): Promise<RepositoryReader> {
+  return await RepositoryReader.open(repository, { signal });
+}
+
+export async function openRepository(context: CommandContext): Promise<Repository> {
+  const location = await readLocation(context);
+  const isTyped = context.stdin.isTTY && (await configuredPassword(context)) === undefined;
+  for (let triesLeft = isTyped ? passwordTries : 1; ; triesLeft--) {
+    try {
+      return await openOnce(context, location);
+    } catch (error) {
+      if (triesLeft <= 1 || !(error instanceof HoldfastError) || error.code !== 'wrong-password') throw error;
+      context.output.complain(`${error.message}, try again`);
+    }
+  }
+}
+
+async function openOnce(context: CommandContext, location: string): Promise<Repository> {
+  const { signal, clock, events, globals } = context;
+  const password = () => readPassword(context, 'enter password for repository: ');
+  return await Repository.open(openBackend(location), { password, keyHint: globals['key-hint'], signal, clock, events });
+}
+
+export async function lockRepository(context: CommandContext, repository: Repository, isExclusive: boolean): Promise<Lock> {
+  try {
+    return await repository.lock({ isExclusive, retryLockMs: context.globals['retry-lock'] ?? 0, signal: context.signal, events: context.events });
+  } catch (thrown) {
+    const error = asHoldfastError(thrown);
+    if (error.code !== 'storage-denied') throw error;
+    const hint = 'To read a repository that cannot be written, add --no-lock.';
+    throw new HoldfastError(error.code, `the repository cannot be locked: ${error.message}`, { hint, context: error.context, cause: error });
+  }
+}
+
+/** @throws HoldfastError `usage` when nothing names the repository */
+export async function readLocation({ globals, origins }: CommandContext): Promise<string> {
+  const chosen = chooseOne(globals, origins, ['repo', 'repository-file']);
+  if (chosen?.name === 'repo') return chosen.value;
+  const location = chosen === undefined ? '' : await readLocationFile(chosen.value);
+  if (location !== '') return location;
+  throw new HoldfastError('usage', 'no repository is named', { hint: 'Use --repo, or set HOLDFAST_REPOSITORY.' });
+}
+
+async function readLocationFile(path: string): Promise<string> {
+  return trimSpace(decodeTextFile(await readListFile(path, '--repository-file')).toString('utf8'));
+}

@@ -1,0 +1,92 @@
+/** Has every pack read and proved by the workers. */
+import { asHoldfastError } from '../../base/errors.ts';
+import type { Backend } from '../../storage/backend.ts';
+import type { CheckRequest, CheckResponse, PackRequest, PackResponse } from '../../workers/check/messages.ts';
+import { type CheckProblem, errorProblem } from '../../workers/check/problem.ts';
+import type { WorkerPool } from '../../workers/pool.ts';
+import type { StoredPack } from './check-packs.ts';
+import type { ProblemList } from './report.ts';
+
+/** Packs that are fetched at once from a storage that is not local: each is in memory as a whole. */
+const fetchesAtOnce = 4;
+/** restic makes packs of 128 MiB at most; one that is larger by far is no pack, and is not fetched into memory. */
+const maxFetchedBytes = 512 << 20;
+
+export interface PackReadingOptions {
+  readonly backend: Backend;
+  readonly pool: WorkerPool<CheckRequest, CheckResponse>;
+  readonly problems: ProblemList;
+  /** Workers open the packs themselves. */
+  readonly isLocal: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly packs: readonly StoredPack[];
+}
+
+export class PackReading {
+  readonly bytesTotal: number;
+  readonly #options: PackReadingOptions;
+  #bytesRead = 0;
+  #packsRead = 0;
+
+  constructor(options: PackReadingOptions) {
+    this.#options = options;
+    this.bytesTotal = options.packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+  }
+
+  get packCount(): number {
+    return this.#options.packs.length;
+  }
+
+  get packsRead(): number {
+    return this.#packsRead;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  async run(): Promise<void> {
+    const { packs, pool, isLocal } = this.#options;
+    const queue = packs.values();
+    const readPacks = async (): Promise<void> => {
+      for (const pack of queue) await this.#readPack(pack);
+    };
+    const lanes = isLocal ? pool.workerCount * 2 : fetchesAtOnce;
+    await Promise.all(Array.from({ length: lanes }, readPacks));
+  }
+
+  async #readPack(pack: StoredPack): Promise<void> {
+    const { pool, isLocal, problems } = this.#options;
+    const response = isLocal ? ((await pool.run({ kind: 'pack', group: pack.group })) as PackResponse) : await this.#fetchPack(pack);
+    for (const problem of response.problems) problems.add(problem);
+    this.#bytesRead += response.bytesRead;
+    this.#packsRead++;
+  }
+
+  /** Bytes that are wrong are fetched once more: only wrong twice is damage of what is stored. */
+  async #fetchPack(pack: StoredPack): Promise<PackResponse> {
+    const first = await this.#tryFetched(pack);
+    if (first.problems.length === 0) return first;
+    const second = await this.#tryFetched(pack);
+    if (second.problems.length > 0) return second;
+    const message = `pack ${pack.id} was right the second time it was fetched, but wrong the first: ${first.problems[0]?.message ?? ''}`;
+    return { ...second, problems: [errorProblem('pack-unstable', message, { pack: pack.id })] };
+  }
+
+  async #tryFetched({ id, group, sizeBytes }: StoredPack): Promise<PackResponse> {
+    const { backend, pool, signal } = this.#options;
+    try {
+      const bytes = await backend.load({ kind: 'pack', name: id }, { maxBytes: Math.min(sizeBytes, maxFetchedBytes), signal });
+      const request: PackRequest = { kind: 'pack', group, bytes };
+      return (await pool.run(request)) as PackResponse;
+    } catch (thrown) {
+      const error = asHoldfastError(thrown);
+      if (error.code === 'cancelled' || error.code === 'internal') throw error;
+      return { kind: 'pack', problems: [unreadable(id, error.message)], bytesRead: 0 };
+    }
+  }
+}
+
+function unreadable(pack: string, reason: string): CheckProblem {
+  return errorProblem('pack-unreadable', `pack ${pack} cannot be read: ${reason}`, { pack });
+}
