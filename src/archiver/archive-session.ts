@@ -70,6 +70,11 @@ export class ArchiveSession implements AsyncDisposable {
     return await run.run();
   }
 
+  /** Ends the running backup with this error, before it writes anything else that others can see. */
+  stop(error: unknown): void {
+    this.#run?.stop(error);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.close();
   }
@@ -87,6 +92,7 @@ class BackupRun {
   readonly #ledger: PackLedger;
   readonly #fatal = Promise.withResolvers<never>();
   #failureCount = 0;
+  #isStopped = false;
 
   constructor(
     pool: ArchivePool,
@@ -122,9 +128,15 @@ class BackupRun {
     const tree = await Promise.race([this.#saveAll(), this.#fatal.promise]);
     const summary = summaryOf(this.#counterMemory, startNs, clock.nowNs());
     await this.#options.permission;
+    if (this.#isStopped) await this.#fatal.promise;
     const isSkipped = isDryRun || (skipIfUnchanged && parent?.tree === tree);
     const snapshotId = isSkipped ? undefined : await this.#options.saveSnapshot(tree, summary);
     return { snapshotId, tree, summary, failureCount: this.#failureCount, index: this.#index };
+  }
+
+  stop(error: unknown): void {
+    this.#isStopped = true;
+    this.#fatal.reject(error);
   }
 
   receive(notice: ArchiveNotice): void {
@@ -213,6 +225,7 @@ class BackupRun {
 
   async #saveIndex(json: Uint8Array): Promise<IndexId> {
     await this.#options.permission;
+    if (this.#isStopped) await this.#fatal.promise;
     return await this.#repository.saveIndex(json);
   }
 

@@ -11,6 +11,7 @@ import { formatTimeNs } from '../format/go-time.ts';
 import type { SnapshotSummary } from '../format/snapshot.ts';
 import type { ParentGrouping } from '../repository/find-parent.ts';
 import { loadIndex } from '../repository/index/load-index.ts';
+import type { Lock } from '../repository/lock/lock.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { StoredSnapshot } from '../repository/snapshots.ts';
 import type { IndexTable } from '../workers/index-table.ts';
@@ -58,6 +59,11 @@ export async function backup(session: ArchiveSession, repository: Repository, re
   const prepare = (): void => preparation.resolve(prepareBackup(session, repository, request));
   const permission = lockForBackup(repository, request, prepare);
   permission.catch(preparation.reject);
+  const stopWhenLost = async (): Promise<void> => {
+    const lock = await permission;
+    lock?.lost.addEventListener('abort', () => session.stop(lock.lost.reason), { once: true });
+  };
+  stopWhenLost().catch(preparation.reject);
   try {
     const { parent, index } = await preparation.promise;
     const result = await session.run(indexSaving(repository, request.signal), index, {
@@ -73,7 +79,7 @@ export async function backup(session: ArchiveSession, repository: Repository, re
   }
 }
 
-async function lockForBackup(repository: Repository, request: BackupRequest, onWritten: () => void): Promise<{ release(): Promise<void> } | undefined> {
+async function lockForBackup(repository: Repository, request: BackupRequest, onWritten: () => void): Promise<Lock | undefined> {
   const { retryLockMs = 0, signal, events, withoutLock } = request;
   if (withoutLock === true) {
     onWritten();

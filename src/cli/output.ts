@@ -61,7 +61,12 @@ export class Output {
   /** A line of the result: printed at every verbosity. */
   line(text: string | Uint8Array): void {
     this.#append(text);
-    this.#append('\n');
+    this.piece('\n');
+  }
+
+  /** A part of a line. */
+  piece(text: string): void {
+    this.#append(text);
     if (this.isTerminal || this.#pendingBytes >= flushAtBytes) this.#flushNow();
     else this.#timer ??= setTimeout(() => this.#flushNow(), flushAfterMs);
   }

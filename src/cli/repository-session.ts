@@ -2,6 +2,7 @@
 import { openBackend } from '../app/open-backend.ts';
 import { RepositoryReader } from '../app/repository-reader.ts';
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
+import { sparingAllocator } from '../posix/allocator.ts';
 import type { Lock } from '../repository/lock/lock.ts';
 import { Repository } from '../repository/repository.ts';
 import { readListFile } from '../sources/files/pattern-file.ts';
@@ -40,6 +41,7 @@ export async function openReader({ repository, signal }: RepositorySession): Pro
 }
 
 export async function openRepository(context: CommandContext): Promise<Repository> {
+  sparingAllocator();
   const location = await readLocation(context);
   const isTyped = context.stdin.isTTY && (await configuredPassword(context)) === undefined;
   for (let triesLeft = isTyped ? passwordTries : 1; ; triesLeft--) {

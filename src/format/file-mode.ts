@@ -73,13 +73,13 @@ export function unixModeOfNode(type: NodeType, mode: number): number {
 }
 
 /** Letters of os.FileMode's own text, from the highest bit down. */
-const goModeLetters = 'dalTLDpSugct?';
-const permissionLetters = 'rwxrwxrwx';
+const goModeLetters = 'dalTLDpSugct?'.split('');
+const permissionLetters = 'rwxrwxrwx'.split('');
 
 /** As `restic ls --long` prints it, such as `drwxr-xr-x`, `Lrwxrwxrwx` or `ugrwxr-xr-x`. */
 export function formatFileMode(type: NodeType, mode: number): string {
   const bits = (mode | (formats.find((format) => format.type === type)?.go ?? 0)) >>> 0;
-  const kind = [...goModeLetters].filter((_letter, index) => ((bits >>> (31 - index)) & 1) === 1).join('');
-  const permissions = [...permissionLetters].map((letter, index) => (((bits >>> (8 - index)) & 1) === 1 ? letter : '-')).join('');
+  const kind = goModeLetters.filter((_letter, index) => ((bits >>> (31 - index)) & 1) === 1).join('');
+  const permissions = permissionLetters.map((letter, index) => (((bits >>> (8 - index)) & 1) === 1 ? letter : '-')).join('');
   return (kind === '' ? '-' : kind) + permissions;
 }

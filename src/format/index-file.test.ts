@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../base/errors.ts';
 import type { PackId } from '../base/ids.ts';
-import { blobIds } from './fixtures/arbitrary-nodes.ts';
+import { blobIds } from '../../test/support/arbitrary-nodes.ts';
 import { dataBlob, encodeIndex, type IndexedPack, scanIndex } from './index-file.ts';
 import type { LocatedBlob } from './pack-header.ts';
 
@@ -73,7 +73,7 @@ function shuffled(list: readonly IndexedPack[], random: () => number): string {
 test('keys may come in any order, with white space and unknown keys between them', () => {
   fc.assert(
     fc.property(packs, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), (list, stream) => {
-      const random = (): number => stream.next().value ?? 0;
+      const random = (): number => Number(stream.next().value);
       assert.deepEqual(scan(shuffled(list, random)), { packs: list, superseded: ['cd'.repeat(32)] });
     }),
   );

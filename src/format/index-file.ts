@@ -60,7 +60,7 @@ export function scanIndex(bytes: Uint8Array, sink: IndexSink): void {
 
 function oldIndex(): HoldfastError {
   return new HoldfastError('repository-unsupported', 'an index is in the format of restic before 0.2', {
-    hint: 'Rebuild the index with a restic of that time, or with `holdfast repair index`.',
+    hint: 'Rebuild the index with `restic repair index`.',
   });
 }
 

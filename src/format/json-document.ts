@@ -89,7 +89,7 @@ export function optionalString(value: unknown, what: string): string | undefined
 export function optionalArray(value: unknown, what: string): readonly unknown[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) throw damaged(what, 'is not an array');
-  return value;
+  return value as unknown[];
 }
 
 export function optionalBoolean(value: unknown, what: string): boolean | undefined {

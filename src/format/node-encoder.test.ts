@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { blobIds, nodeFields } from './fixtures/arbitrary-nodes.ts';
+import { blobIds, nodeFields } from '../../test/support/arbitrary-nodes.ts';
 import { ByteText } from './byte-text.ts';
 import {
   contentIdAt,

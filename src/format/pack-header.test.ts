@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../base/errors.ts';
 import type { BlobId } from '../base/ids.ts';
-import { blobIds } from './fixtures/arbitrary-nodes.ts';
+import { blobIds } from '../../test/support/arbitrary-nodes.ts';
 import {
   decodeHeader,
   encodeHeaderEntries,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../base/errors.ts';
-import { blobIds, nodeFields } from './fixtures/arbitrary-nodes.ts';
+import { blobIds, nodeFields } from '../../test/support/arbitrary-nodes.ts';
 import { compareNames } from './go-quote.ts';
 import { encodeContent, encodeNodeFields, type NodeFields } from './node-encoder.ts';
 import { type ParentEntry, parentEntries } from './parent-entries.ts';

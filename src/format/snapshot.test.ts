@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../base/errors.ts';
 import type { SnapshotId } from '../base/ids.ts';
-import { blobIds } from './fixtures/arbitrary-nodes.ts';
+import { blobIds } from '../../test/support/arbitrary-nodes.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.ts';
 
 const isDamaged = (error: unknown): boolean => error instanceof HoldfastError && error.code === 'damaged';

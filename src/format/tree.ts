@@ -56,7 +56,8 @@ export function findDisorder(nodes: readonly TreeNode[]): number {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function decodeNode(value: unknown): TreeNode {
+/** @throws HoldfastError `damaged` */
+export function decodeNode(value: unknown): TreeNode {
   const raw = asObject(value, 'a node');
   const mtime = nodeTime(raw['mtime']);
   const node: Mutable<TreeNode> = {
@@ -125,7 +126,7 @@ function extendedAttribute(value: unknown): ExtendedAttribute {
 const genericAttributeDepth = 16;
 
 function freshObject(raw: JsonObject, depth: number): Record<string, JsonValue> {
-  const fresh: Record<string, JsonValue> = Object.create(null);
+  const fresh = Object.create(null) as Record<string, JsonValue>;
   for (const [key, item] of Object.entries(raw)) fresh[key.toWellFormed()] = freshValue(item, depth - 1);
   return fresh;
 }

@@ -6,7 +6,6 @@
  * first backup: 326 MB without, 250 MB with these settings and V8's --optimize-for-size).
  */
 import { createRequire } from 'node:module';
-import type { Koffi } from './bindings.ts';
 
 /** Parameters of mallopt(3), from malloc.h. */
 const trimThreshold = -1;
@@ -22,7 +21,7 @@ const arenas = 3;
 /** For a program, at its start; a library leaves its host's allocator alone. Does nothing where there is no mallopt (musl). */
 export function sparingAllocator(): void {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     const mallopt = koffi.load(null).func('mallopt', 'int', ['int', 'int']);
     mallopt(mmapThreshold, mappedBlockBytes);
     mallopt(trimThreshold, keptFreeBytes);

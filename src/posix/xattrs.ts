@@ -61,6 +61,7 @@ const notSupported = minusErrno('ENOTSUP');
 const rangeError = minusErrno('ERANGE');
 
 const empty = new Uint8Array(0);
+const nothing = Buffer.alloc(0);
 /** Most files have none, or one ACL or SELinux label: one call each, without asking for the length first. */
 let listBuffer: Uint8Array | undefined;
 let valueBuffer: Uint8Array | undefined;
@@ -93,7 +94,9 @@ function readGrowing(call: (room: Uint8Array) => number, firstRoom: Uint8Array):
   let room = firstRoom;
   for (;;) {
     const length = call(room);
-    if (length >= 0) return Buffer.from(room.subarray(0, length));
+    // Most files have no attributes, and a walk asks for each of them.
+    if (length === 0) return nothing;
+    if (length > 0) return Buffer.from(room.subarray(0, length));
     if (length !== rangeError) return length;
     const needed = call(empty);
     if (needed < 0) return needed;

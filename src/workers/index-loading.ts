@@ -24,7 +24,9 @@ export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, i
   const sink = new TableSink(index);
   try {
     if (sha256Hex(stored) !== id) throw new HoldfastError('damaged', 'its content does not have the hash that its name says');
-    scanIndex(openIndex(stored, sealer), sink);
+    const json = openIndex(stored, sealer);
+    scanIndex(json, sink);
+    release(json);
     return Uint32Array.from(sink.packs);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'damaged') throw error;
@@ -44,10 +46,18 @@ function readIndexFile(path: string): Uint8Array {
   }
 }
 
-function openIndex(stored: Uint8Array, sealer: Sealer): Uint8Array {
+function openIndex(stored: Uint8Array, sealer: Sealer): Buffer {
   const plain = Buffer.allocUnsafeSlow(Math.max(0, stored.length - sealOverhead));
   sealer.unseal(stored, plain);
-  return plain[0] === compressedMark ? decompressUnknown(plain.subarray(1), maxIndexBytes) : plain;
+  if (plain[0] !== compressedMark) return plain;
+  const json = decompressUnknown(plain.subarray(1), maxIndexBytes);
+  release(plain);
+  return json;
+}
+
+/** Gives the memory back at once: the collector takes some 10 MB a file for nothing, because it sees only the small object. */
+function release(bytes: Buffer): void {
+  if (bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }
 
 class TableSink implements IndexSink {

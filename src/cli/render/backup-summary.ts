@@ -1,17 +1,17 @@
 /** What a backup says at its end. */
-import type { BackupResult } from '../../archiver/backup-options.ts';
+import type { BackupOutcome } from '../../archiver/backup.ts';
 import { shortId } from '../../base/ids.ts';
 import { parseTime } from '../../format/go-time.ts';
 import type { SnapshotSummary } from '../../format/snapshot.ts';
 import type { Output } from '../output.ts';
 import { count, formatBytes, formatSeconds } from './format.ts';
 
-export function showBackupSummary(output: Output, result: BackupResult, isDryRun: boolean): void {
+export function showBackupSummary(output: Output, result: BackupOutcome, isDryRun: boolean): void {
   if (output.isJson) output.json(summaryJson(result, isDryRun));
   else for (const line of summaryLines(result, isDryRun, output.verbosity)) output.say(line);
 }
 
-function summaryJson({ summary, snapshotId, failureCount }: BackupResult, isDryRun: boolean): object {
+function summaryJson({ summary, snapshotId, failureCount }: BackupOutcome, isDryRun: boolean): object {
   return {
     message_type: 'summary',
     ...(isDryRun ? { dry_run: true } : {}),
@@ -35,7 +35,7 @@ function summaryJson({ summary, snapshotId, failureCount }: BackupResult, isDryR
   };
 }
 
-function summaryLines({ summary, snapshotId, failureCount }: BackupResult, isDryRun: boolean, verbosity: number): string[] {
+function summaryLines({ summary, snapshotId, parentId }: BackupOutcome, isDryRun: boolean, verbosity: number): string[] {
   const bytes = Number(summary.totalBytesProcessed);
   const seconds = durationSeconds(summary);
   return [
@@ -46,7 +46,7 @@ function summaryLines({ summary, snapshotId, failureCount }: BackupResult, isDry
     `${isDryRun ? 'Would add' : 'Added'} to the repository: ${formatBytes(Number(summary.dataAdded))} (${formatBytes(Number(summary.dataAddedPacked))} stored)`,
     '',
     `processed ${count(Number(summary.totalFilesProcessed), 'file')}, ${formatBytes(bytes)} in ${formatSeconds(seconds)}${rate(bytes, seconds)}`,
-    ...(failureCount > 0 ? [`${count(failureCount, 'item')} could not be read and ${failureCount === 1 ? 'is' : 'are'} not in the snapshot`] : []),
+    ...(parentId === undefined ? [] : [`compared with snapshot ${shortId(parentId)}`]),
     ...(isDryRun ? [] : [snapshotId === undefined ? 'nothing changed, no snapshot was made' : `snapshot ${shortId(snapshotId)} saved`]),
   ];
 }

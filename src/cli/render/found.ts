@@ -24,7 +24,7 @@ export class FoundPrinter {
   readonly #objectIds = new Map<BlobId, 'blob' | 'tree'>();
   #snapshot: StoredSnapshot | undefined;
   #hits = 0;
-  /** JSON that waits for the line it belongs to: what comes next decides how it ends. */
+  /** The array has begun: what comes next decides how the last group ends. */
   #isOpen = false;
 
   constructor(output: Output, options: FoundOptions) {
@@ -39,7 +39,7 @@ export class FoundPrinter {
 
   object(snapshot: StoredSnapshot, found: FoundObject): void {
     this.#objectIds.set(found.id, found.kind);
-    if (this.#output.isJson) this.#piece(jsonText(objectJson(snapshot, found)));
+    if (this.#output.isJson) this.#objectPiece(jsonText(objectJson(snapshot, found)));
     else for (const line of objectLines(snapshot, found)) this.#output.line(line);
   }
 
@@ -70,8 +70,8 @@ export class FoundPrinter {
 
   #entryJson(snapshot: StoredSnapshot, path: TreePath, node: TreeNode): void {
     const text = jsonText(foundNode(path, node));
-    if (this.#snapshot === snapshot) this.#output.line(`,${text}`);
-    else this.#output.line(`${this.#isOpen ? `${this.#endOfGroup()},` : '['}{"matches":[${text}`);
+    if (this.#snapshot === snapshot) this.#output.piece(`,${text}`);
+    else this.#output.piece(`${this.#isOpen ? `${this.#endOfGroup()},` : '['}{"matches":[${text}`);
     if (this.#snapshot !== snapshot) this.#hits = 0;
     this.#isOpen = true;
     this.#snapshot = snapshot;
@@ -82,8 +82,8 @@ export class FoundPrinter {
     return `],"hits":${this.#hits},"snapshot":"${this.#snapshot?.id ?? ''}"}`;
   }
 
-  #piece(text: string): void {
-    this.#output.line(`${this.#isOpen ? ',' : '['}${text}`);
+  #objectPiece(text: string): void {
+    this.#output.piece(`${this.#isOpen ? ',' : '['}${text}`);
     this.#isOpen = true;
   }
 }

@@ -105,6 +105,16 @@ describe('LocalBackend', () => {
     await other.close();
   });
 
+  it('lists a folder that somebody removed as empty, and a repository that is gone not at all', async () => {
+    await backend.save(configFile, Buffer.from('c'));
+    rmSync(join(folder, 'index'), { recursive: true });
+    assert.deepEqual(await Array.fromAsync(backend.list('index')), []);
+    rmSync(folder, { recursive: true });
+    for (const kind of ['index', 'pack', 'snapshot'] as const) {
+      await assert.rejects(Array.fromAsync(backend.list(kind)), { code: 'repository-missing' });
+    }
+  });
+
   it('lists neither temporary files of restic nor folders, pipes or packs in the wrong folder', async () => {
     await backend.save(aPack, Buffer.from('p'));
     writeFileSync(join(folder, 'data', '11', `${oneId}-tmp-1234`), 'x');

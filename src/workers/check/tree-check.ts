@@ -2,7 +2,7 @@
 import { type BlobId, idToBytes } from '../../base/ids.ts';
 import { compareNames, displayName } from '../../format/go-quote.ts';
 import type { TreeNode } from '../../format/node.ts';
-import { decodeTree } from '../../format/tree.ts';
+import { readTreeNodes } from '../../format/tree-nodes.ts';
 import { sealOverhead } from '../../crypto/sealer.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../index-table.ts';
 import { type CheckMemory, SharedBits } from './check-memory.ts';
@@ -42,7 +42,7 @@ export class TreeCheck {
     this.#subtrees = [];
     this.#problems = [];
     try {
-      this.#checkNodes(decodeTree(plain));
+      this.#checkNodes(plain);
     } catch (error) {
       this.#add('error', 'tree', `tree ${this.#tree} is damaged: ${reasonOf(error)}`);
     }
@@ -50,15 +50,15 @@ export class TreeCheck {
     return this.#subtrees;
   }
 
-  #checkNodes(nodes: readonly TreeNode[]): void {
+  #checkNodes(plain: Uint8Array): void {
     let previous: TreeNode | undefined;
-    for (const node of nodes) {
+    readTreeNodes(plain, (node) => {
       const order = previous === undefined ? -1 : compareNames(previous.name, node.name);
-      if (order === 0) this.#addNode('error', node, `is in the tree twice`);
+      if (order === 0) this.#addNode('error', node, 'is in the tree twice');
       if (order > 0) this.#addNode('warning', node, 'is not where the order of names has it');
       previous = node;
       this.#checkNode(node);
-    }
+    });
   }
 
   #checkNode(node: TreeNode): void {
