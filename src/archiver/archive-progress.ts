@@ -10,8 +10,15 @@ export class ArchiveProgress implements Disposable {
 
   constructor(counters: SharedArrayBuffer, events: EventSink, errorCount: () => number) {
     this.#timer = setInterval(() => {
-      const filesDone = sumCounter(counters, Counter.filesNew) + sumCounter(counters, Counter.filesChanged) + sumCounter(counters, Counter.filesUnmodified);
-      events({ kind: 'progress', operation: 'backup', filesDone, bytesDone: sumCounter(counters, Counter.processedBytes), errorCount: errorCount() });
+      const filesDone =
+        sumCounter(counters, Counter.filesNew) + sumCounter(counters, Counter.filesChanged) + sumCounter(counters, Counter.filesUnmodified);
+      events({
+        kind: 'progress',
+        operation: 'backup',
+        filesDone,
+        bytesDone: sumCounter(counters, Counter.processedBytes),
+        errorCount: errorCount(),
+      });
     }, intervalMs);
     this.#timer.unref();
   }

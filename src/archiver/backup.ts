@@ -20,7 +20,10 @@ import type { BackupOptions, BackupResult } from './backup-options.ts';
 
 export interface BackupRequest extends Omit<BackupOptions, 'parent' | 'permission' | 'saveSnapshot'> {
   /** The parent: found by host and paths, named, or none at all so that every file is read. */
-  readonly parentChoice: { readonly kind: 'found'; readonly groupBy?: ParentGrouping } | { readonly kind: 'named'; readonly reference: string } | { readonly kind: 'none' };
+  readonly parentChoice:
+    | { readonly kind: 'found'; readonly groupBy?: ParentGrouping }
+    | { readonly kind: 'named'; readonly reference: string }
+    | { readonly kind: 'none' };
   /** What the snapshot says of itself. */
   readonly record: SnapshotRecord;
   /** How long to wait for a lock of others. */
@@ -123,6 +126,14 @@ async function saveSnapshot(
 ): Promise<SnapshotId> {
   const { username, uid, gid } = userInfo();
   const { timeNs, ...said } = record;
-  const snapshot = { ...said, time: formatTimeNs(timeNs), tree: tree as BlobId, username, uid: Math.max(0, uid), gid: Math.max(0, gid), summary };
+  const snapshot = {
+    ...said,
+    time: formatTimeNs(timeNs),
+    tree: tree as BlobId,
+    username,
+    uid: Math.max(0, uid),
+    gid: Math.max(0, gid),
+    summary,
+  };
   return await repository.snapshots.save(parent === undefined ? snapshot : { ...snapshot, parent }, { signal });
 }

@@ -30,7 +30,11 @@ export async function saveStream(services: SaveServices & { readonly polynomial:
 async function folderAround(services: SaveServices, fields: NodeFields, name: Buffer, node: string): Promise<string> {
   const id = (await services.saveTree([node])) as BlobId;
   services.countDirectory(true, false);
-  return encodeNodeFields({ ...fields, nameQuoted: quoteName(name), type: 'dir', goMode: goModeOfUnixMode(folderMode), size: 0 }, 'null', id);
+  return encodeNodeFields(
+    { ...fields, nameQuoted: quoteName(name), type: 'dir', goMode: goModeOfUnixMode(folderMode), size: 0 },
+    'null',
+    id,
+  );
 }
 
 class StreamCutter {

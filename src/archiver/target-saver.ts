@@ -35,7 +35,12 @@ function absolute(path: Buffer): Buffer {
   return path[0] === 0x2f ? path : Buffer.from(posix.resolve(process.cwd(), path.toString('latin1')), 'latin1');
 }
 
-async function saveChildren(services: SaveServices, tree: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<string[]> {
+async function saveChildren(
+  services: SaveServices,
+  tree: TargetTree,
+  snapshotPath: Uint8Array,
+  parentTree: string | undefined,
+): Promise<string[]> {
   const names = [...tree.children.keys()].sort();
   const texts = await Promise.all(
     names.map((name) => {
@@ -47,7 +52,12 @@ async function saveChildren(services: SaveServices, tree: TargetTree, snapshotPa
   return texts.filter((text) => text !== undefined && text !== '') as string[];
 }
 
-async function saveChild(services: SaveServices, child: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<HoleText> {
+async function saveChild(
+  services: SaveServices,
+  child: TargetTree,
+  snapshotPath: Uint8Array,
+  parentTree: string | undefined,
+): Promise<HoleText> {
   const { pool, assembly } = services;
   if (child.path === undefined) return await saveFolder(services, child, snapshotPath, parentTree);
   const answer = await pool.run({ kind: 'entry', path: absolute(child.path), snapshotPath, parentTree, isExplicit: child.isExplicit });
@@ -56,7 +66,12 @@ async function saveChild(services: SaveServices, child: TargetTree, snapshotPath
 }
 
 /** A folder that is in the snapshot only because a target lies below it. */
-async function saveFolder(services: SaveServices, child: TargetTree, snapshotPath: Uint8Array, parentTree: string | undefined): Promise<HoleText> {
+async function saveFolder(
+  services: SaveServices,
+  child: TargetTree,
+  snapshotPath: Uint8Array,
+  parentTree: string | undefined,
+): Promise<HoleText> {
   const path = child.metadataPath;
   if (path === undefined) throw new HoldfastError('internal', 'a folder above a target has no path');
   const described = await services.pool.run({ kind: 'metadata', path: absolute(path), snapshotPath, parentTree });

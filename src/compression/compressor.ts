@@ -5,8 +5,9 @@ import type { Zstd, ZstdEncoder, ZstdParameters } from './zstd.ts';
 export type CompressionMode = 'off' | 'auto' | 'fastest' | 'better' | 'max';
 
 /**
- * `auto`: level 3 with smaller tables, which stay in the second-level cache: 16 % faster than level 3 for 1 % more bytes,
- * and still smaller than restic's own default (measured on 268 MB of /usr: 0.427 against 0.423 and restic's 0.432).
+ * `auto`: level 3 with smaller tables, which stay in the second-level cache: 16 % faster than level 3 for 1 % more bytes.
+ * Sizes against restic 0.19.1 in the same mode, 398 MiB of programs and documents: auto 167 (restic 169), better 157 (166), max 154 MiB (158).
+ * On the way from auto to better to max, the time grows threefold and then sixfold.
  */
 const parametersOf: Readonly<Record<Exclude<CompressionMode, 'off'>, ZstdParameters>> = {
   fastest: { level: 1 },

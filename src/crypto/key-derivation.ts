@@ -16,7 +16,7 @@ export interface ScryptCost {
  */
 export const defaultScryptCost: ScryptCost = { N: 32_768, r: 8, p: 5 };
 
-export const saltLength = 64;
+const saltLength = 64;
 const derivedLength = encryptKeyLength + 2 * macKeyPartLength;
 
 export function createSalt(random: Randomness): Uint8Array {

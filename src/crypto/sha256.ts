@@ -1,7 +1,7 @@
 import { createHash, hash, type Hash } from 'node:crypto';
 import { HoldfastError } from '../base/errors.ts';
 
-export const sha256Length = 32;
+const sha256Length = 32;
 
 /** SHA-256 as 64 lowercase hexadecimal digits. `bytes` may be a view over shared or WASM memory. */
 export function sha256Hex(bytes: Uint8Array): string {

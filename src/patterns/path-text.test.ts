@@ -55,7 +55,21 @@ function codePoints(bytes: Buffer): number | undefined {
 }
 
 it('cleans paths as Go does', () => {
-  const cases = { '': '.', '/': '/', '//': '/', a: 'a', 'a/': 'a', './a': 'a', 'a/..': '.', 'a/../..': '..', '/..': '/', '/../a': '/a', 'a//b/./c/': 'a/b/c', '../../x/': '../../x', './': '.' };
+  const cases = {
+    '': '.',
+    '/': '/',
+    '//': '/',
+    a: 'a',
+    'a/': 'a',
+    './a': 'a',
+    'a/..': '.',
+    'a/../..': '..',
+    '/..': '/',
+    '/../a': '/a',
+    'a//b/./c/': 'a/b/c',
+    '../../x/': '../../x',
+    './': '.',
+  };
   for (const [path, clean] of Object.entries(cases)) assert.equal(cleanPath(pathText(path)), clean, path);
 });
 

@@ -36,7 +36,11 @@ const table: readonly (readonly [pattern: string, matched: readonly string[], mi
   ['foo/*', ['/foo/x', '/a/foo/x/y'], ['/foo', '/a/x']],
   ['/foo/*/bar', ['/foo/x/bar', '/foo/x/bar/y'], ['/foo/bar', '/foo/x/y/bar', '/a/foo/x/bar']],
   ['foo/**/bar', ['/dir1/foo/dir2/bar/file', '/foo/bar/file', '/tmp/foo/bar', '/foo/1/2/3/bar'], ['/foo', '/bar/foo', '/foo/xbar']],
-  ['/home/user/repos/**/target', ['/home/user/repos/a/target', '/home/user/repos/target', '/home/user/repos/a/b/target/c'], ['/home/user/target']],
+  [
+    '/home/user/repos/**/target',
+    ['/home/user/repos/a/target', '/home/user/repos/target', '/home/user/repos/a/b/target/c'],
+    ['/home/user/target'],
+  ],
   ['foo/**', ['/foo', '/foo/x', '/a/foo/b/c'], ['/a']],
   ['**/foo', ['/foo', '/a/b/foo', 'foo'], ['/foox']],
   ['**', ['/', '/a', 'a/b'], []],
@@ -143,8 +147,10 @@ describe('what may match below a path', () => {
   });
 
   it('is along the way of a rooted pattern, and below its end', () => {
-    for (const path of ['/home', '/home/a', '/home/a/docs', '/home/a/docs/x']) assert.equal(mayMatchBelow(['/home/*/docs'], path), true, path);
-    for (const path of ['/usr', '/home/a/pictures', '/home/a/b/docs', 'home']) assert.equal(mayMatchBelow(['/home/*/docs'], path), false, path);
+    for (const path of ['/home', '/home/a', '/home/a/docs', '/home/a/docs/x'])
+      assert.equal(mayMatchBelow(['/home/*/docs'], path), true, path);
+    for (const path of ['/usr', '/home/a/pictures', '/home/a/b/docs', 'home'])
+      assert.equal(mayMatchBelow(['/home/*/docs'], path), false, path);
   });
 
   it('is anything behind a gap', () => {
@@ -162,7 +168,11 @@ describe('what may match below a path', () => {
 describe('malformed patterns', () => {
   for (const pattern of ['[', 'a[', '[]', '[^]', '[a-]', '[-a]', '[a', '\\', 'x\\', '/a/[/b', 'x[a-c]*[', '[a\\']) {
     it(`${pattern} is refused`, () => {
-      assert.throws(() => compilePatterns(['fine', pattern]), { name: 'HoldfastError', code: 'usage', message: `malformed pattern: ${pattern}` });
+      assert.throws(() => compilePatterns(['fine', pattern]), {
+        name: 'HoldfastError',
+        code: 'usage',
+        message: `malformed pattern: ${pattern}`,
+      });
     });
   }
 

@@ -4,7 +4,7 @@ import type { LibraryHandle } from 'koffi';
 import { HoldfastError } from '../base/errors.ts';
 import type { Libc } from './libc.ts';
 
-type Koffi = typeof import('koffi');
+export type Koffi = typeof import('koffi');
 
 /** Descriptors, numbers, buffers: what crosses into C. */
 type Argument = number | bigint | Uint8Array;

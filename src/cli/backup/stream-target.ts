@@ -1,64 +1,71 @@
-/** Standard input, or what a command prints, as the one file of a snapshot. */
-import { spawn } from 'node:child_process';
+/** Standard input, or what a command prints, as the one file of a snapshot. A stream that fails at its end fails the backup. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { StreamTarget } from '../../archiver/backup-options.ts';
 import { HoldfastError } from '../../base/errors.ts';
-import { pathText, pathBytes } from '../../patterns/path-text.ts';
+import { pathBytes, pathText } from '../../patterns/path-text.ts';
 
 export function inputTarget(stdin: Readable, filename: string): StreamTarget {
-  const { stream, end } = watchStream(stdin);
-  return { kind: 'stream', filename: pathBytes(pathText(filename)), stream, finished: end.then(requireBytes('standard input')) };
+  return streamTarget(filename, notEmpty(stdin, 'standard input'));
 }
 
 /**
- * Starts the command. Its stderr is the terminal's, so that the person sees what it says.
- * The snapshot waits for its exit code: output of a command that failed looks whole and is not.
+ * The command starts when the first byte is asked for: a wrong password must not run it. Its stderr is the terminal's.
+ * @param signal ends the command
  */
 export function commandTarget(args: readonly string[], filename: string, signal: AbortSignal): StreamTarget {
   const [program, ...rest] = args;
   if (program === undefined) {
-    throw new HoldfastError('usage', '--stdin-from-command needs a command', { hint: 'Write it after two dashes: -- mysqldump --all-databases.' });
+    throw new HoldfastError('usage', '--stdin-from-command needs a command', { hint: 'Write it after two dashes: -- pg_dump --dbname app.' });
   }
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], signal });
-  const exit = Promise.withResolvers<void>();
-  child.on('error', (cause) => exit.reject(signal.aborted ? signal.reason : commandFailure(program, cause.message)));
-  child.on('close', (code, killedBy) => {
-    if (code === 0) exit.resolve();
-    else exit.reject(commandFailure(program, killedBy === null ? `exit code ${code}` : `ended by ${killedBy}`));
-  });
-  const { stream, end } = watchStream(child.stdout);
-  const finished = Promise.all([end, exit.promise]).then(([bytes]) => requireBytes(`the output of ${program}`)(bytes));
-  // Awaited by the backup later; until then a failure is no unhandled one.
-  finished.catch(() => {});
-  return { kind: 'stream', filename: pathBytes(pathText(filename)), stream, finished };
+  return streamTarget(filename, notEmpty(outputOf(program, rest, signal), `the output of ${program}`));
 }
 
-/** Counts what passes; `end` tells how much it was. */
-function watchStream(source: Readable): { stream: AsyncIterable<Uint8Array>; end: Promise<number> } {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  promise.catch(() => {});
-  async function* pass(): AsyncGenerator<Uint8Array> {
-    let bytes = 0;
-    try {
-      for await (const chunk of source as AsyncIterable<Buffer>) {
-        bytes += chunk.length;
-        yield chunk;
-      }
-      resolve(bytes);
-    } catch (error) {
-      reject(error);
-      throw error;
-    }
-  }
-  return { stream: pass(), end: promise };
+function streamTarget(filename: string, stream: AsyncIterable<Uint8Array>): StreamTarget {
+  return { kind: 'stream', filename: pathBytes(pathText(filename)), stream, finished: Promise.resolve() };
 }
 
 /** An empty dump is nearly always the sign of something that went wrong before it. */
-function requireBytes(source: string): (bytes: number) => void {
-  return (bytes) => {
-    if (bytes > 0) return;
-    throw new HoldfastError('source-failed', `${source} was empty, no snapshot was made`, { hint: 'Check what should have written there.' });
-  };
+async function* notEmpty(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes > 0) return;
+  throw new HoldfastError('source-failed', `${name} was empty, no snapshot was made`, { hint: 'Check what should have written there.' });
+}
+
+/** The exit code comes last, and decides: output of a command that failed looks whole and is not. */
+async function* outputOf(program: string, args: readonly string[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+  const exit = exitOf(child, program, signal);
+  try {
+    yield* child.stdout as AsyncIterable<Buffer>;
+    await exit;
+  } finally {
+    if (child.exitCode === null) child.kill();
+  }
+}
+
+function exitOf(child: ChildProcess, program: string, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Met at the end of the output; before that it is no unhandled failure.
+  promise.catch(() => {});
+  child.on('error', (cause: NodeJS.ErrnoException) => reject(signal.aborted ? signal.reason : startFailure(program, cause)));
+  child.on('close', (code, killedBy) => {
+    if (code === 0) resolve();
+    else reject(signal.aborted ? signal.reason : commandFailure(program, killedBy === null ? `exit code ${code}` : `ended by ${killedBy}`));
+  });
+  return promise;
+}
+
+function startFailure(program: string, cause: NodeJS.ErrnoException): HoldfastError {
+  if (cause.code !== 'ENOENT') return commandFailure(program, cause.message);
+  return new HoldfastError('source-missing', `the command ${program} cannot be found, no snapshot was made`, {
+    hint: 'Correct its name, or give its whole path.',
+    cause,
+  });
 }
 
 function commandFailure(program: string, reason: string): HoldfastError {

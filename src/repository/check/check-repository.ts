@@ -32,10 +32,19 @@ export interface CheckOptions {
   readonly readData: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly events?: EventSink;
-  /** Threads; one for each core unless told. */
+  /** Threads; what suits the repository and the machine unless told. */
   readonly workerCount?: number | undefined;
   readonly clock?: Clock;
 }
+
+/**
+ * Each thread takes 16 to 30 MB and proves some 140 MB of packs a second: three are faster than most disks, and stay within what
+ * restic takes for its check.
+ */
+const maxDefaultWorkers = 3;
+/** Less work than this for each is done before another thread has started (60 ms). */
+const entriesPerWorker = 5_000;
+const bytesPerWorker = 16 << 20;
 
 /**
  * @throws HoldfastError `cancelled`; `storage-*` when the storage cannot even be listed. Everything else is in the report.
@@ -85,7 +94,7 @@ class RepositoryCheck {
   ): Promise<Contents> {
     const { backend, masterKey } = this.#repository;
     const { signal, readData, events = ignoreEvents } = this.#options;
-    await using pool = this.#startWorkers(memory);
+    await using pool = this.#startWorkers(memory, readData ? stored : []);
     using loader = new BlobLoader(backend, masterKey, index);
     const found = new TreeProblems();
     const onProblems = found.add.bind(found);
@@ -98,11 +107,11 @@ class RepositoryCheck {
     return { blobs: await countBlobs(pool, index.entryCount), treeCount: walk.treeCount, bytesRead: reading.bytesRead };
   }
 
-  #startWorkers(memory: CheckMemory): WorkerPool<CheckRequest, CheckResponse> {
+  #startWorkers(memory: CheckMemory, packs: readonly StoredPack[]): WorkerPool<CheckRequest, CheckResponse> {
     const { masterKey: key, backend } = this.#repository;
     const data: CheckWorkerData = { key, memory, packFolder: localPackFolder(backend) };
     const entry = new URL(`../../workers/check/check.worker${extname(import.meta.url)}`, import.meta.url);
-    const workerCount = this.#options.workerCount ?? availableParallelism();
+    const workerCount = this.#options.workerCount ?? suitableWorkerCount(memory, packs);
     return new WorkerPool({ entry, workerCount, workerData: () => data, signal: this.#options.signal });
   }
 
@@ -139,6 +148,12 @@ interface Contents {
   readonly blobs: BlobCounts;
   readonly treeCount: number;
   readonly bytesRead: number;
+}
+
+function suitableWorkerCount({ order }: CheckMemory, packs: readonly StoredPack[]): number {
+  const bytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+  const useful = Math.ceil(Math.max(order.byteLength / 4 / entriesPerWorker, bytes / bytesPerWorker, 1));
+  return Math.min(useful, maxDefaultWorkers, availableParallelism());
 }
 
 function checkMemory(index: IndexTable, { order, groups }: GroupedPacks): CheckMemory {

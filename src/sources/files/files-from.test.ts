@@ -17,7 +17,13 @@ symlinkSync('a', join(folder, 'link'));
 
 describe('a list of patterns', () => {
   it('is expanded as Go’s filepath.Glob does it', async () => {
-    assert.deepEqual(await read('patterns', `${folder}/*/one.txt`), ['.hidden/one.txt', 'a/one.txt', 'b.d/one.txt', 'b/one.txt', 'link/one.txt']);
+    assert.deepEqual(await read('patterns', `${folder}/*/one.txt`), [
+      '.hidden/one.txt',
+      'a/one.txt',
+      'b/one.txt',
+      'b.d/one.txt',
+      'link/one.txt',
+    ]);
     assert.deepEqual(await read('patterns', `${folder}/[ab]/t?o.txt`), ['a/two.txt', 'b/two.txt']);
     assert.deepEqual(await read('patterns', `${folder}/b/\\[x\\]`), ['b/[x]']);
     assert.deepEqual(await read('patterns', `${folder}/b/?`), ['b/é']);
@@ -71,7 +77,10 @@ it('decodes files, and takes the standard input as it comes', async () => {
 });
 
 it('names a list that cannot be read', async () => {
-  await assert.rejects(readFileList({ form: 'raw', path: join(folder, 'nope') }, context()), { code: 'usage', message: /--files-from-raw.*nope: ENOENT/ });
+  await assert.rejects(readFileList({ form: 'raw', path: join(folder, 'nope') }, context()), {
+    code: 'usage',
+    message: /--files-from-raw.*nope: ENOENT/,
+  });
 });
 
 it('puts the lists before the arguments, and refuses to back up nothing', async () => {
@@ -84,7 +93,9 @@ it('puts the lists before the arguments, and refuses to back up nothing', async 
 async function read(form: FileList['form'], content: string | Buffer, warnings: string[] = []): Promise<string[]> {
   const paths = await readFileList({ form, path: '-' }, context(Buffer.from(content), warnings));
   const text = paths.map((path) => path.toString('latin1').replace(`${folder}/`, ''));
-  return form === 'raw' || text.some((path) => path.includes('\xff')) ? text : paths.map((path) => path.toString().replace(`${folder}/`, ''));
+  return form === 'raw' || text.some((path) => path.includes('\xff'))
+    ? text
+    : paths.map((path) => path.toString().replace(`${folder}/`, ''));
 }
 
 function context(input: Buffer = Buffer.alloc(0), warnings: string[] = []) {

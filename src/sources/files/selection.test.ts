@@ -26,7 +26,12 @@ describe('a selection', () => {
 
   it('leaves out what patterns match, of lists and of files', () => {
     const tree = plant('patterns', { 'x.go': '', 'x.c': '', 'X.O': '', 'deep/node_modules/y': '', 'keep/z~': '', 'grüße/q': '' });
-    const selection = { excludes: ['*.go'], iexcludes: ['*.o'], excludeFileLines: ['node_modules', '*~'], iexcludeFileLines: ['GRÜSSE', 'GRÜßE'] };
+    const selection = {
+      excludes: ['*.go'],
+      iexcludes: ['*.o'],
+      excludeFileLines: ['node_modules', '*~'],
+      iexcludeFileLines: ['GRÜSSE', 'GRÜßE'],
+    };
     assert.deepEqual(select(tree, selection), ['deep', 'keep', 'x.c']);
   });
 
@@ -48,7 +53,16 @@ describe('a selection', () => {
     });
     const warnings: string[] = [];
     const taken = select(tree, { excludeCaches: true }, { onWarning: (message) => warnings.push(message) });
-    assert.deepEqual(taken, ['cache', 'cache/CACHEDIR.TAG', 'other', 'other/CACHEDIR.TAG', 'other/data', 'short', 'short/CACHEDIR.TAG', 'short/data']);
+    assert.deepEqual(taken, [
+      'cache',
+      'cache/CACHEDIR.TAG',
+      'other',
+      'other/CACHEDIR.TAG',
+      'other/data',
+      'short',
+      'short/CACHEDIR.TAG',
+      'short/data',
+    ]);
     assert.deepEqual(warnings.sort(), [
       `the tag file ${tree}/other/CACHEDIR.TAG does not begin with "${signature}", so its directory is not excluded`,
       `the tag file ${tree}/short/CACHEDIR.TAG does not begin with "${signature}", so its directory is not excluded`,
@@ -88,13 +102,21 @@ describe('a selection', () => {
   });
 
   it('survives being handed to another thread', () => {
-    const selection: FileSelection = { ...selectEverything, excludes: ['a'], excludeIfPresent: [{ name: 'm', header: 'h' }], excludeLargerThanBytes: 5 };
+    const selection: FileSelection = {
+      ...selectEverything,
+      excludes: ['a'],
+      excludeIfPresent: [{ name: 'm', header: 'h' }],
+      excludeLargerThanBytes: 5,
+    };
     assert.deepEqual(structuredClone(selection), selection);
     assert.equal(new Selector(structuredClone(selection)).selectByName(pathText('/x/a/y')), false);
   });
 
   it('with a malformed pattern is refused', () => {
-    assert.throws(() => new Selector({ ...selectEverything, iexcludeFileLines: ['[x'] }), { code: 'usage', message: 'malformed pattern: [x' });
+    assert.throws(() => new Selector({ ...selectEverything, iexcludeFileLines: ['[x'] }), {
+      code: 'usage',
+      message: 'malformed pattern: [x',
+    });
   });
 });
 
@@ -106,7 +128,11 @@ describe('one file system', () => {
   ]);
   const selector = new Selector({ ...selectEverything, oneFileSystem: true }, { allowedDevices: allowed });
   const isTaken = (path: string, isDirectory: boolean, deviceId: number | bigint, parentDeviceId: number | bigint) =>
-    selector.selectEntry(pathText(path), { isDirectory, sizeBytes: 1, deviceId }, { readHead: () => undefined, deviceId: () => parentDeviceId });
+    selector.selectEntry(
+      pathText(path),
+      { isDirectory, sizeBytes: 1, deviceId },
+      { readHead: () => undefined, deviceId: () => parentDeviceId },
+    );
 
   it('takes what is on the device of the target', () => {
     assert.equal(isTaken('/srv/data/file', false, 100, 100), true);
@@ -182,7 +208,11 @@ function select(tree: string, selection: Partial<FileSelection>, context: Select
       const status = lstatSync(pathBytes(path));
       const entry = { isDirectory: status.isDirectory(), sizeBytes: status.size, deviceId: status.dev };
       if (!selector.selectByName(path) || !selector.selectEntry(path, entry, probe)) continue;
-      taken.push(pathBytes(path).toString().slice(tree.length + 1));
+      taken.push(
+        pathBytes(path)
+          .toString()
+          .slice(tree.length + 1),
+      );
       if (entry.isDirectory) visit(path);
     }
     closeSync(fd);

@@ -26,7 +26,10 @@ function build(...paths: string[]): TargetTree {
 /** 'name = path' for leaves, with '!' when explicit; 'name < directory of its metadata' for what is put together. */
 function show(tree: TargetTree, prefix = ''): string[] {
   return [...tree.children].flatMap(([name, child]) => {
-    const leaf = child.path === undefined ? ` < ${child.metadataPath?.toString('latin1')}` : ` = ${child.path.toString('latin1')}${child.isExplicit ? '!' : ''}`;
+    const leaf =
+      child.path === undefined
+        ? ` < ${child.metadataPath?.toString('latin1')}`
+        : ` = ${child.path.toString('latin1')}${child.isExplicit ? '!' : ''}`;
     return [`${prefix}${name}${leaf}`, ...show(child, `${prefix}${name}/`)];
   });
 }
@@ -59,8 +62,25 @@ describe('targets', () => {
   });
 
   it('of one name get numbers', () => {
-    assert.deepEqual(show(build('a', '../a', '/a', '../../a/x')), ['a = a!', 'a-1 = ../a!', 'a-2 = /a!', 'a-3 < ../../a', 'a-3/x = ../../a/x!']);
-    assert.deepEqual(show(build('../a', 'a', 'a-1')), ['a = ../a!', 'a-1 = a!', 'a-1-1 = a-1!'].map((line) => line.replace('a-1-1 = a-1!', 'a-1 = a-1!')).slice(0, 1).concat(['a-1 = a-1!']));
+    assert.deepEqual(show(build('a', '../a', '/a', '../../a/x')), [
+      'a = a!',
+      'a-1 = ../a!',
+      'a-2 = /a!',
+      'a-3 < ../../a',
+      'a-3/x = ../../a/x!',
+    ]);
+  });
+
+  it('do not lose a place to one whose own name looks numbered', () => {
+    assert.deepEqual(show(build('../a', 'a', 'a-1')), ['a = ../a!', 'a-1 = a!', 'a-1-1 = a-1!']);
+    assert.deepEqual(show(build('../a', 'a/x', 'a-1/y', 'a/y')), [
+      'a = ../a!',
+      'a-1 < a',
+      'a-1/x = a/x!',
+      'a-1/y = a/y!',
+      'a-1-1 < a-1',
+      'a-1-1/y = a-1/y!',
+    ]);
   });
 
   it('in one directory share it', () => {
@@ -100,7 +120,9 @@ describe('missing targets', () => {
     writeFileSync(join(folder, 'file'), '');
     mkdirSync(join(folder, 'directory'));
     symlinkSync('nowhere', join(folder, 'link'));
-    const paths = ['file', 'absent', 'directory', 'link', 'file/below', 'n\0ul', '\xff'].map((name) => Buffer.from(`${folder}/${name}`, 'latin1'));
+    const paths = ['file', 'absent', 'directory', 'link', 'file/below', 'n\0ul', '\xff'].map((name) =>
+      Buffer.from(`${folder}/${name}`, 'latin1'),
+    );
     assert.deepEqual(await missingTargets(paths), [paths[1], paths[4], paths[5], paths[6]]);
     assert.deepEqual(await missingTargets([]), []);
   });

@@ -35,7 +35,7 @@ export type NameReader = (directory: Buffer) => readonly Uint8Array[];
  * @throws HoldfastError `usage` for an empty path; what `readNames` throws when a directory cannot be read
  */
 export function buildTargetTree(paths: readonly Uint8Array[], readNames: NameReader = readNamesSync): TargetTree {
-  const root = new Place(undefined);
+  const root = new Place();
   const seen = new Set<string>();
   for (const target of paths.flatMap((path) => withName(path, readNames))) {
     if (!seen.has(target.path)) root.add(target);
@@ -83,21 +83,20 @@ function rootOf(path: PathText): PathText {
 /** A place in the snapshot while the tree grows. */
 class Place {
   readonly #children = new Map<string, Place>();
-  /** Only for children of the root: where the name is to be found. */
-  readonly #root: PathText | undefined;
+  /** Only for children of the root: where it is in the file system. */
+  readonly #origin: PathText | undefined;
   #path: PathText | undefined;
   #metadataPath: PathText | undefined;
   #isExplicit = false;
 
-  constructor(root: PathText | undefined) {
-    this.#root = root;
+  constructor(origin?: PathText) {
+    this.#origin = origin;
   }
 
   add(target: Target): void {
     const [first = '', ...rest] = namesOf(target.path);
-    const root = rootOf(target.path);
-    const place = this.#childWithRoot(first, root);
-    place.#put(target, joinPath(root, first), rest);
+    const origin = joinPath(rootOf(target.path), first);
+    this.#childFrom(origin, first).#put(target, origin, rest);
   }
 
   /** Where a target contains another one, the first is replaced by its entries, so that only leaves have a path. */
@@ -122,12 +121,16 @@ class Place {
     };
   }
 
-  #childWithRoot(name: string, root: PathText): Place {
+  /**
+   * The child of that origin, whose name may have got a number. restic looks at the origin's directory only, and so would
+   * drop './a' of the targets '../a', './a' and './a-1'.
+   */
+  #childFrom(origin: PathText, name: string): Place {
     for (let number = 0; ; number += 1) {
       const candidate = number === 0 ? name : `${name}-${number}`;
       const child = this.#children.get(candidate);
-      if (child === undefined) return this.#newChild(candidate, root);
-      if (child.#root === root) return child;
+      if (child === undefined) return this.#newChild(candidate, origin);
+      if (child.#origin === origin) return child;
     }
   }
 
@@ -139,13 +142,13 @@ class Place {
       return;
     }
     this.#metadataPath = here;
-    const child = this.#children.get(next) ?? this.#newChild(next, undefined);
+    const child = this.#children.get(next) ?? this.#newChild(next);
     child.#put(target, joinPath(here, next), below);
   }
 
   #addEntry(directory: PathText, name: PathText): void {
     const path = joinPath(directory, name);
-    const child = this.#children.get(name) ?? this.#newChild(name, undefined);
+    const child = this.#children.get(name) ?? this.#newChild(name);
     if (child.#path !== undefined && child.#path !== path) {
       const claims = [child.#path, path].map((claim) => readableText(pathBytes(claim)));
       throw new HoldfastError('usage', `two paths claim one place in the snapshot: ${claims.join(' and ')}`);
@@ -153,8 +156,8 @@ class Place {
     child.#path = path;
   }
 
-  #newChild(name: string, root: PathText | undefined): Place {
-    const child = new Place(root);
+  #newChild(name: string, origin?: PathText): Place {
+    const child = new Place(origin);
     this.#children.set(name, child);
     return child;
   }

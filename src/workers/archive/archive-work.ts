@@ -10,7 +10,15 @@ import { openPath, printablePath, splitPath } from './entry-paths.ts';
 import { EntryWalk, type Part } from './entry-walk.ts';
 import { FileArchiver } from './file-archiver.ts';
 import { findCuts, storeChunks } from './shared-file.ts';
-import type { ArchiveRequest, ArchiveResponse, BeginRequest, FileRequest, IndexFileRequest, MergeRequest, MetadataRequest } from './messages.ts';
+import type {
+  ArchiveRequest,
+  ArchiveResponse,
+  BeginRequest,
+  FileRequest,
+  IndexFileRequest,
+  MergeRequest,
+  MetadataRequest,
+} from './messages.ts';
 import { fieldsOf, isSameMetadata } from './node-fields.ts';
 import { openFlags } from './open-entry.ts';
 import { SourceFailure } from './source-failure.ts';

@@ -12,7 +12,7 @@ import type { DirectoryFrame } from './directory-frame.ts';
 import { latin1, nameBytes, quotedOf } from './entry-names.ts';
 import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
 import type { Part } from './entry-walk.ts';
-import type { ArchiveResponse, FileRequest } from './messages.ts';
+import { type ArchiveResponse, type FileRequest, sharedFileBytes } from './messages.ts';
 import { fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
 import { openFlags, openReadable } from './open-entry.ts';
 import { fromSource, SourceFailure } from './source-failure.ts';
@@ -20,8 +20,6 @@ import type { WorkerContext } from './worker-context.ts';
 
 /** Files of this size and more are given to whichever worker is free: a message costs less than reading them. */
 const offeredFileBytes = 1 << 20;
-/** Files of this size and more are cut by one worker and stored by all. */
-export const sharedFileBytes = 1 << 25;
 
 const linkTargetMaxBytes = 1 << 16;
 
@@ -129,11 +127,9 @@ export class FileArchiver {
   #offer(frame: DirectoryFrame, name: string, snapshotName: Uint8Array, previous: ParentEntry | undefined): number {
     const token = this.#context.newToken();
     const snapshotPath = joinPath(frame.snapshotPath, snapshotName);
-    const isNew = previous === undefined;
-    this.#context.tell({
-      kind: 'offer',
-      request: { kind: 'file', token, path: frame.pathOf(name), snapshotPath, previous: isNew ? undefined : previous },
-    });
+    const { sizeBytes } = this.#context.stat;
+    const path = frame.pathOf(name);
+    this.#context.tell({ kind: 'offer', request: { kind: 'file', token, sizeBytes, path, snapshotPath, previous } });
     return token;
   }
 

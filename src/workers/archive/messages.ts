@@ -19,6 +19,9 @@ export type HoleToken = number;
 export const tokenStride = 256;
 export const mainShare = tokenStride - 1;
 
+/** Files of this size and more are cut by one worker and stored by all. */
+export const sharedFileBytes = 1 << 25;
+
 export interface ArchiveWorkerData {
   readonly worker: number;
   readonly counters: SharedArrayBuffer;
@@ -86,6 +89,8 @@ export interface NamesRequest {
 /** A file too large to read inside the walk. */
 export interface FileRequest {
   readonly kind: 'file';
+  /** As it was when the walk met it. */
+  readonly sizeBytes: number;
   readonly token: HoleToken;
   readonly path: Uint8Array;
   readonly snapshotPath: Uint8Array;

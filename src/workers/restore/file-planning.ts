@@ -28,7 +28,7 @@ export class FilePlanning {
    * @throws HoldfastError when the file cannot be restored
    */
   add(directory: number, state: number, node: TreeNode, place: number, path: () => PathText): number | undefined {
-    const { metadataRules, plan, rules } = this.#context;
+    const { metadataRules, plan } = this.#context;
     const metadata = metadataOf(node, metadataRules);
     const entries = this.#entriesOf(node);
     const sizeBytes = entries.reduce((sum, entry) => sum + this.#plainLength(entry), 0);
@@ -46,8 +46,8 @@ export class FilePlanning {
     files.setFloat(file, fileWord.sizeBytes, sizeBytes);
     files.set(file, fileWord.flags, flags | (isLinked(node) ? fileFlag.linkCandidate : 0));
     this.#addBlobs(file, entries);
-    if ((flags & fileFlag.trusted) === 0) this.#context.count(restoreCounter.totalBytes, sizeBytes);
-    if (!rules.isDryRun) files.set(file, fileWord.remaining, entries.length);
+    files.set(file, fileWord.remaining, entries.length);
+    if ((flags & fileFlag.trusted) === 0) this.#countPlanned(sizeBytes);
     return file;
   }
 
@@ -92,6 +92,11 @@ export class FilePlanning {
     const isSameSize = stat.sizeBytes === sizeBytes;
     if (rules.overwrite === 'if-changed' && isSameSize && hasSameTime(metadata, stat)) return fileFlag.exists | fileFlag.trusted;
     return fileFlag.exists | fileFlag.compare | (isSameSize ? 0 : fileFlag.otherSize);
+  }
+
+  #countPlanned(sizeBytes: number): void {
+    this.#context.count(restoreCounter.total, 1);
+    this.#context.count(restoreCounter.totalBytes, sizeBytes);
   }
 
   #warnOfSize(path: () => PathText, node: TreeNode, sizeBytes: number): void {

@@ -1,5 +1,5 @@
 /** Decides, after the comparison, what happens to each file that exists already, and begins those that have to be made new. */
-import { AT_EMPTY_PATH, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../posix/constants.ts';
+import { AT_EMPTY_PATH, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } from '../../posix/constants.ts';
 import { emptyName } from '../../posix/names.ts';
 import { checkedCall } from './call-error.ts';
 import { restoreCounter } from './counters.ts';
@@ -11,7 +11,6 @@ import { blobIsThere, blobWord, fileFlag, fileWord } from './plan/restore-plan.t
 import type { WorkerContext } from './worker-context.ts';
 
 const updateFlags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-const describeFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 export class FilePreparation {
   readonly #context: WorkerContext;
@@ -89,16 +88,11 @@ export class FilePreparation {
 
   /** Content that is right already gets its metadata only, and counts as skipped. */
   #keepContent(file: number): void {
-    const { libc, folders, plan, rules, setter } = this.#context;
+    const { folders, plan, rules, setter } = this.#context;
     this.#context.countSkipped(() => filePath(plan, file), plan.files.getFloat(file, fileWord.sizeBytes));
     if (rules.isDryRun) return;
     const dirFd = checkedCall('open', folders.open(plan.files.get(file, fileWord.directory)));
-    const fd = checkedCall('open', libc.openAt(dirFd, plan.fileName(file), describeFlags, 0));
-    try {
-      setter.setOnFile(fd, loadMetadata(plan.files, file, plan.heap));
-    } finally {
-      libc.close(fd);
-    }
+    setter.setByName(dirFd, plan.fileName(file), loadMetadata(plan.files, file, plan.heap));
   }
 
   #moveToSkipped(file: number): void {

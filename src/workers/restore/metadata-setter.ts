@@ -3,12 +3,24 @@
  * security.capability and the setuid bits, so both come after it, and the mode, which may forbid writing, comes last.
  */
 import type { HoldfastError } from '../../base/errors.ts';
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_ISGID, S_ISUID } from '../../posix/constants.ts';
-import { minusErrno, posixError } from '../../posix/errno.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  S_ISGID,
+  S_ISUID,
+} from '../../posix/constants.ts';
+import { minusErrno } from '../../posix/errno.ts';
 import type { Libc } from '../../posix/libc.ts';
 import { cName, emptyName } from '../../posix/names.ts';
 import { timespecsSizeBytes } from '../../posix/timespecs.ts';
 import { pathThrough } from '../../posix/xattrs.ts';
+import { callError, checkedCall } from './call-error.ts';
 import { type RestoreCounter, restoreCounter } from './counters.ts';
 import type { Attribute, Metadata } from './metadata.ts';
 
@@ -21,9 +33,10 @@ const accessDenied = minusErrno('EACCES');
 /** Labels that the machine's security module gives to every file: it sets them anew, and does not let them be removed. */
 const labelsOfTheMachine = new Set(['security.selinux', 'security.SMACK64', 'security.apparmor', 'security.ima', 'security.evm']);
 
+const readFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 const nameListBytes = 65_536;
 
-/** The calls by which attributes are set: on a descriptor, or on a path that is not followed. */
+/** The calls by which attributes are set: on a descriptor, or on a path whose last name is not followed. */
 interface AttributeCalls {
   set(attribute: Attribute): number;
   list(target: Uint8Array): number;
@@ -46,8 +59,66 @@ export class MetadataSetter {
     this.#count = count;
   }
 
-  /** Of an open file or directory. @throws HoldfastError the first failure, when everything has been tried */
-  setOnDescriptor(fd: number, metadata: Metadata): void {
+  /** Of an open file. @throws HoldfastError the first failure, when everything has been tried */
+  setOnFile(fd: number, metadata: Metadata): void {
+    const owner = this.#setOwnerAndAttributes(fd, metadata);
+    this.#note('chmod', this.#libc.fchmod(fd, this.#permissions(metadata, owner)));
+    this.#throwFailure();
+  }
+
+  /** Of an open directory, whose setgid bit lends nobody's rights. */
+  setOnDirectory(fd: number, metadata: Metadata): void {
+    this.#setOwnerAndAttributes(fd, metadata);
+    this.#note('chmod', this.#libc.fchmod(fd, metadata.permissions));
+    this.#throwFailure();
+  }
+
+  /**
+   * Of what cannot be opened: a device, a named pipe, a socket, a file without the right to read it.
+   * @param fd opened with O_PATH, so that it is one certain object; its mode and times are set through /proc
+   */
+  setOnPathDescriptor(fd: number, dirFd: number, name: Uint8Array, metadata: Metadata): void {
+    const path = cName(`/proc/self/fd/${fd}`);
+    const c = this.#libc;
+    const owner = c.fchownAt(fd, emptyName, metadata.uid, metadata.gid, AT_EMPTY_PATH);
+    this.#note('chown', owner);
+    this.#setAttributes(metadata.attributes, this.#callsByName(dirFd, name));
+    this.#note('utimens', c.utimensAt(AT_FDCWD, path, this.#times(metadata), 0));
+    this.#note('chmod', c.fchmodAt(AT_FDCWD, path, this.#permissions(metadata, owner)));
+    this.#throwFailure();
+  }
+
+  /** Of an existing file. @throws HoldfastError as the other calls, and when the file is not there */
+  setByName(dirFd: number, name: Uint8Array, metadata: Metadata): void {
+    const fd = this.#libc.openAt(dirFd, name, readFlags, 0);
+    if (fd === accessDenied) return this.#setWithoutReading(dirFd, name, metadata);
+    checkedCall('open', fd);
+    try {
+      this.setOnFile(fd, metadata);
+    } finally {
+      this.#libc.close(fd);
+    }
+  }
+
+  /** Of a symbolic link, which has no mode. */
+  setOnLink(dirFd: number, name: Uint8Array, metadata: Metadata): void {
+    const c = this.#libc;
+    this.#note('chown', c.fchownAt(dirFd, name, metadata.uid, metadata.gid, AT_SYMLINK_NOFOLLOW));
+    if (metadata.attributes.length > 0) this.#setAttributes(metadata.attributes, this.#callsByName(dirFd, name));
+    this.#note('utimens', c.utimensAt(dirFd, name, this.#times(metadata), AT_SYMLINK_NOFOLLOW));
+    this.#throwFailure();
+  }
+
+  #setWithoutReading(dirFd: number, name: Uint8Array, metadata: Metadata): void {
+    const fd = checkedCall('open', this.#libc.openAt(dirFd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+    try {
+      this.setOnPathDescriptor(fd, dirFd, name, metadata);
+    } finally {
+      this.#libc.close(fd);
+    }
+  }
+
+  #setOwnerAndAttributes(fd: number, metadata: Metadata): number {
     const c = this.#libc;
     const owner = c.fchown(fd, metadata.uid, metadata.gid);
     this.#note('chown', owner);
@@ -57,34 +128,17 @@ export class MetadataSetter {
       remove: (name) => c.fremoveXattr(fd, name),
     });
     this.#note('utimens', c.futimens(fd, this.#times(metadata)));
-    this.#note('chmod', c.fchmod(fd, this.#permissions(metadata, owner)));
-    this.#throwFailure();
+    return owner;
   }
 
-  /**
-   * Of what cannot be opened: a device, a named pipe, a socket. @param fd opened with O_PATH, so that it is one certain
-   * object; modes and attributes of such go through /proc
-   */
-  setOnPathDescriptor(fd: number, metadata: Metadata): void {
-    const path = cName(`/proc/self/fd/${fd}`);
+  #callsByName(dirFd: number, name: Uint8Array): AttributeCalls {
     const c = this.#libc;
-    const owner = c.fchownAt(fd, emptyName, metadata.uid, metadata.gid, AT_EMPTY_PATH);
-    this.#note('chown', owner);
-    for (const attribute of metadata.attributes) this.#noteAttribute(c.setXattr(path, attribute.name, attribute.value, 0));
-    this.#note('utimens', c.utimensAt(AT_FDCWD, path, this.#times(metadata), 0));
-    this.#note('chmod', c.fchmodAt(AT_FDCWD, path, this.#permissions(metadata, owner)));
-    this.#throwFailure();
-  }
-
-  /** Of a symbolic link, which has no mode. */
-  setOnLink(dirFd: number, name: Uint8Array, metadata: Metadata): void {
-    const c = this.#libc;
-    this.#note('chown', c.fchownAt(dirFd, name, metadata.uid, metadata.gid, AT_SYMLINK_NOFOLLOW));
-    for (const attribute of metadata.attributes) {
-      this.#noteAttribute(c.setXattr(pathThrough(dirFd, terminated(name)), attribute.name, attribute.value, 0));
-    }
-    this.#note('utimens', c.utimensAt(dirFd, name, this.#times(metadata), AT_SYMLINK_NOFOLLOW));
-    this.#throwFailure();
+    const path = pathThrough(dirFd, terminated(name));
+    return {
+      set: (attribute) => c.setXattr(path, attribute.name, attribute.value, 0),
+      list: (target) => c.listXattr(path, target),
+      remove: (attribute) => c.removeXattr(path, attribute),
+    };
   }
 
   #setAttributes(attributes: readonly Attribute[], calls: AttributeCalls): void {
@@ -122,7 +176,7 @@ export class MetadataSetter {
   #note(syscall: string, result: number): void {
     if (result >= 0 || this.#failure !== undefined) return;
     if (!this.#isRoot && (result === notPermitted || result === accessDenied)) return;
-    this.#failure = posixError(syscall, '', result);
+    this.#failure = callError(syscall, result);
   }
 
   #throwFailure(): void {

@@ -65,7 +65,7 @@ export class NodeCreation {
     try {
       checkedCall('stat', libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes));
       if ((stat.mode & S_IFMT) !== type) throw new HoldfastError('storage-failed', 'another program replaced it while it was restored');
-      setter.setOnPathDescriptor(fd, metadata);
+      setter.setOnPathDescriptor(fd, dirFd, name, metadata);
     } finally {
       libc.close(fd);
     }

@@ -13,7 +13,7 @@ import type { LinkCandidate, RestoreResponse, TreeJob, UnreadTree } from './mess
 import { metadataOf, storeMetadata } from './metadata.ts';
 import { NodeCreation } from './node-creation.ts';
 import { directoryPath } from './plan/plan-paths.ts';
-import { directoryState, directoryWord } from './plan/restore-plan.ts';
+import { directoryState, directoryWord, fileWord } from './plan/restore-plan.ts';
 import type { Selected } from './selection.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -86,7 +86,8 @@ export class TreeWalk {
     if (file === undefined) return;
     const link = linkCandidate(file, node);
     if (link !== undefined) this.#links.push(link);
-    else this.#writer.finishIfEmpty(file);
+    // What exists already is compared first, and what has several names waits until it is known which one comes first.
+    else if (this.#context.plan.files.load(file, fileWord.flags) === 0) this.#writer.startNew(file);
   }
 
   #addDirectory(parent: number, node: TreeNode, place: number, isSelected: boolean, childMayBe: boolean): void {
