@@ -1,4 +1,5 @@
 import type { EventSink } from '../base/events.ts';
+import type { Totals } from './size-estimate.ts';
 import { Counter, sumCounter } from '../workers/archive/counters.ts';
 
 /** Ten a second: as often as a person can read, and as restic does. */
@@ -8,7 +9,7 @@ const intervalMs = 100;
 export class ArchiveProgress implements Disposable {
   readonly #timer: NodeJS.Timeout;
 
-  constructor(counters: SharedArrayBuffer, events: EventSink, errorCount: () => number) {
+  constructor(counters: SharedArrayBuffer, events: EventSink, errorCount: () => number, totals: () => Totals | undefined) {
     this.#timer = setInterval(() => {
       const filesDone =
         sumCounter(counters, Counter.filesNew) + sumCounter(counters, Counter.filesChanged) + sumCounter(counters, Counter.filesUnmodified);

@@ -48,6 +48,8 @@ export interface BackupOptions {
   readonly skipIfUnchanged: boolean;
   /** One item event for each entry. */
   readonly reportItems: boolean;
+  /** Count ahead, so that progress events carry totals: for somebody who watches. */
+  readonly estimateTotals: boolean;
   readonly clock: Clock;
   readonly events: EventSink;
   /** Resolves when the repository may be written to: no index and no snapshot is saved before. */

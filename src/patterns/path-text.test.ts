@@ -48,7 +48,7 @@ it('decodes what UTF-8 allows and nothing else', () => {
 /** How many characters the bytes are, when they are UTF-8. */
 function codePoints(bytes: Buffer): number | undefined {
   try {
-    return [...new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)].length;
+    return Array.from(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)).length;
   } catch {
     return undefined;
   }

@@ -12,7 +12,6 @@ export const O_RDWR = constants.O_RDWR;
 export const O_CREAT = constants.O_CREAT;
 export const O_EXCL = constants.O_EXCL;
 export const O_TRUNC = constants.O_TRUNC;
-export const O_APPEND = constants.O_APPEND;
 export const O_NOCTTY = constants.O_NOCTTY;
 export const O_NONBLOCK = constants.O_NONBLOCK;
 export const O_DIRECTORY = constants.O_DIRECTORY;
@@ -20,15 +19,12 @@ export const O_NOFOLLOW = constants.O_NOFOLLOW;
 export const O_NOATIME = constants.O_NOATIME;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
-/** With a directory as path: a file without a name, given one later by linkAt. */
-export const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
 /** In place of a directory descriptor: relative to the working directory. */
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
-export const AT_SYMLINK_FOLLOW = 0x400;
-export const AT_NO_AUTOMOUNT = 0x800;
+const AT_NO_AUTOMOUNT = 0x800;
 /** With an empty name: the object of the descriptor itself. */
 export const AT_EMPTY_PATH = 0x1000;
 
@@ -36,23 +32,14 @@ export const AT_EMPTY_PATH = 0x1000;
 export const statLikeLstat = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 
 export const SEEK_SET = 0;
-export const SEEK_CUR = 1;
-export const SEEK_END = 2;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
-export const POSIX_FADV_NORMAL = 0;
-export const POSIX_FADV_RANDOM = 1;
 export const POSIX_FADV_SEQUENTIAL = 2;
-export const POSIX_FADV_WILLNEED = 3;
 export const POSIX_FADV_DONTNEED = 4;
 
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
-
-/** For fsetXattr and setXattr: fail when the attribute exists, or when it does not. */
-export const XATTR_CREATE = 1;
-export const XATTR_REPLACE = 2;
 
 /** As uid or gid of the chown calls: leave as it is. */
 export const unchangedId = 0xffff_ffff;
@@ -71,10 +58,6 @@ export const S_ISVTX = 0o1000;
 
 /** d_type of a directory entry (dirent.h); a file system that does not know says DT_UNKNOWN. */
 export const DT_UNKNOWN = 0;
-export const DT_FIFO = 1;
-export const DT_CHR = 2;
 export const DT_DIR = 4;
-export const DT_BLK = 6;
 export const DT_REG = 8;
 export const DT_LNK = 10;
-export const DT_SOCK = 12;

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { directoryNode, fileNode, PlantedRepository, type SealedBlob, sha256 } from '../../../test/support/planted-repository.ts';
-import { systemRandomness } from '../../base/clock.ts';
+import { systemClock, systemRandomness } from '../../base/clock.ts';
 import type { HoldfastEvent } from '../../base/events.ts';
 import type { BlobId, PackId } from '../../base/ids.ts';
 import { encodeIndex, type IndexedPack } from '../../format/index-file.ts';
 import type { TreeNode } from '../../format/node.ts';
 import { encodeHeaderEntries } from '../../format/pack-header.ts';
 import { MemoryBackend } from '../../storage/memory/memory-backend.ts';
+import { saveKeyFile } from '../key-files.ts';
 import { sealConfig } from '../repository-config.ts';
 import { Snapshots } from '../snapshots.ts';
 import { UnpackedFiles } from '../unpacked-files.ts';
@@ -32,6 +33,8 @@ async function emptyRepository(): Promise<PlantedRepository> {
   const planted = new PlantedRepository(new MemoryBackend());
   const config = { version: 2, id: 'c'.repeat(64), polynomial: 0x3da3358b4dc173n } as const;
   await planted.backend.save({ kind: 'config', name: '' }, sealConfig(config, planted.key, systemRandomness));
+  const cheapest = { N: 2, r: 1, p: 1 };
+  await saveKeyFile(planted.backend, planted.key, { password: 'x', scryptCost: cheapest, clock: systemClock, random: systemRandomness });
   return planted;
 }
 
@@ -126,6 +129,43 @@ describe('checkRepository', () => {
     await planted.index(packs);
     await planted.snapshot(root.id);
     await assert.rejects(check(planted, { signal: AbortSignal.abort() }), { code: 'cancelled' });
+  });
+});
+
+describe('checkRepository on small files', () => {
+  const harms = { emptied: () => Buffer.alloc(0), cut: (bytes: Buffer) => bytes.subarray(0, -1), flipped: flipMiddle };
+  for (const kind of ['config', 'key', 'snapshot', 'index', 'lock'] as const) {
+    for (const [what, harm] of Object.entries(harms)) {
+      it(`names a ${kind} file that was ${what}`, async () => {
+        const { planted, packs, root } = await plant();
+        await planted.index(packs);
+        await planted.snapshot(root.id);
+        await planted.unpacked(
+          'lock',
+          Buffer.from('{"time":"2026-11-21T10:00:00Z","exclusive":false,"hostname":"h","username":"u","pid":1}'),
+        );
+        const [file] = await Array.fromAsync(planted.backend.list(kind));
+        assert.ok(file);
+        const bytes = await planted.backend.load({ kind, name: file.name });
+        await planted.backend.remove({ kind, name: file.name });
+        await planted.backend.save({ kind, name: file.name }, harm(bytes));
+        const report = await check(planted);
+        const found = [...report.errors, ...report.warnings].find((problem) => problem.kind === kind);
+        assert.match(
+          found?.message ?? '',
+          new RegExp(kind === 'config' ? 'the config file is damaged' : `${kind} ${file.name} is damaged`),
+        );
+        assert.equal(report.errorCount === 0, kind === 'lock');
+      });
+    }
+  }
+
+  it('finds that the config or the last key is gone', async () => {
+    for (const kind of ['config', 'key'] as const) {
+      const { planted } = await plant();
+      for await (const { name } of planted.backend.list(kind)) await planted.backend.remove({ kind, name });
+      assert.ok(kindsOf(await check(planted)).includes(kind));
+    }
   });
 });
 
@@ -387,3 +427,10 @@ describe('checkRepository on trees', () => {
     assert.deepEqual([...new Set(kindsOf(report))].sort(), ['blob', 'tree']);
   });
 });
+
+function flipMiddle(bytes: Buffer): Buffer {
+  const flipped = Buffer.from(bytes);
+  const at = bytes.length >> 1;
+  flipped[at] = (flipped[at] ?? 0) ^ 0x10;
+  return flipped;
+}

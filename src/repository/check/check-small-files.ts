@@ -39,9 +39,11 @@ export class SmallFileCheck {
   }
 
   async checkKeys(): Promise<void> {
-    await this.#checkEach<KeyId>('key', async (id) => {
+    const keyCount = await this.#checkEach<KeyId>('key', async (id) => {
       await loadKeyFile(this.#repository.backend, id, { signal: this.#signal });
     });
+    if (keyCount === 0)
+      this.#problems.add(errorProblem('key', 'the repository has no key file: once it is closed, nothing opens it again'));
   }
 
   /** A lock that cannot be read endangers nothing that is stored. */
@@ -62,9 +64,11 @@ export class SmallFileCheck {
     return roots;
   }
 
-  async #checkEach<Id extends AnyId>(kind: FileKind & ProblemKind, check: (id: Id) => Promise<void>): Promise<void> {
+  /** @returns how many files there are */
+  async #checkEach<Id extends AnyId>(kind: FileKind & ProblemKind, check: (id: Id) => Promise<void>): Promise<number> {
     const files = await Array.fromAsync(this.#repository.backend.list(kind, { signal: this.#signal }));
     await mapConcurrently(files, ({ name }) => this.#attempt(kind, name, () => check(name as Id)), this.#signal);
+    return files.length;
   }
 
   async #attempt(kind: ProblemKind, name: string, check: () => Promise<void>): Promise<void> {

@@ -16,7 +16,8 @@ const directories: Readonly<Record<string, readonly string[]>> = {
 };
 
 function build(...paths: string[]): TargetTree {
-  const reader = (path: Buffer) => (directories[path.toString()] ?? assert.fail(`${path} was read`)).map((name) => Buffer.from(name));
+  const reader = (path: Buffer) =>
+    (directories[path.toString()] ?? assert.fail(`${path.toString()} was read`)).map((name) => Buffer.from(name));
   return buildTargetTree(
     paths.map((path) => Buffer.from(path, 'latin1')),
     reader,

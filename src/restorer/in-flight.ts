@@ -1,0 +1,33 @@
+/** Work on many items, some at a time, the items made only when they are wanted. */
+
+/**
+ * Runs `work` on every item. The first failure ends it: no further item is begun, those under way are waited for, and the
+ * failure is thrown.
+ */
+export async function forEachInFlight<Item>(items: Iterable<Item>, limit: number, work: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  let failure: { readonly error: unknown } | undefined;
+  const runOne = async (): Promise<void> => {
+    for (let next = queue.next(); next.done !== true && failure === undefined; next = queue.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, runOne));
+  if (failure !== undefined) throw failure.error;
+}
+
+/** Fixed-size groups of what an iterable gives. */
+export function* inGroups<Item>(items: Iterable<Item>, size: number): Generator<Item[]> {
+  let group: Item[] = [];
+  for (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

@@ -1,0 +1,82 @@
+/** A repository in a folder that Holdfast and restic use in turn. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast.ts';
+import { localRepository, testPassword } from './new-repository.ts';
+import { type Peer, type PeerRun, requirePeer, type RunOptions, runRestic } from './peers.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+/** Since this version restic's trees have had the fields that Holdfast writes: ids of trees agree with these only. */
+const firstVersionOfOurTrees = [0, 19] as const;
+
+export class SharedRepository {
+  /** Holds the repository and nothing else, unless the test puts something there. */
+  readonly folder: string;
+  readonly path: string;
+  readonly peer: Peer;
+
+  private constructor(folder: string, peer: Peer) {
+    this.folder = folder;
+    this.path = join(folder, 'repository');
+    this.peer = peer;
+  }
+
+  /** A new repository, made by Holdfast so that its password costs no time. */
+  static async create(t: Pick<TestContext, 'after'>, peer: Peer): Promise<SharedRepository> {
+    const shared = new SharedRepository(temporaryFolder(t), peer);
+    await using _repository = await localRepository(shared.path);
+    return shared;
+  }
+
+  /** A new repository, made by restic. */
+  static async createByRestic(t: Pick<TestContext, 'after'>, peer: Peer, args: readonly string[] = []): Promise<SharedRepository> {
+    const shared = new SharedRepository(temporaryFolder(t), peer);
+    await shared.restic(['init', ...args]);
+    return shared;
+  }
+
+  async holdfast(args: readonly string[], options: RunOptions = {}): Promise<HoldfastRun> {
+    return await holdfast(this.path, args, options);
+  }
+
+  /** Runs restic, which has to succeed. */
+  async restic(args: readonly string[], options: RunOptions = {}): Promise<HoldfastRun> {
+    const result = await this.tryRestic(args, options);
+    assert.equal(result.code, 0, `restic ${args.join(' ')}: ${result.stderr}${result.stdout}`);
+    return { ...result, lines: jsonLines(result.stdout) };
+  }
+
+  async tryRestic(args: readonly string[], options: RunOptions = {}): Promise<PeerRun> {
+    return await runRestic(this.peer.path, this.path, testPassword, ['--no-cache', ...args], options);
+  }
+
+  /** The snapshots as restic shows them, in the order of their times. */
+  async snapshots(): Promise<readonly JsonLine[]> {
+    return JSON.parse((await this.restic(['snapshots', '--json'])).stdout) as JsonLine[];
+  }
+
+  /** The snapshot with this id as restic shows it. */
+  async snapshot(id: string): Promise<JsonLine> {
+    const found = (await this.snapshots()).find((snapshot) => snapshot['id'] === id);
+    assert.ok(found !== undefined, `restic does not know snapshot ${id}`);
+    return found;
+  }
+
+  /** Fails with what restic says when it finds anything wrong with the repository. */
+  async check(...args: readonly string[]): Promise<void> {
+    const { stdout } = await this.restic(['check', ...args]);
+    assert.match(stdout, /no errors were found/u);
+  }
+}
+
+/** The newest restic if it writes the same trees; otherwise the test is skipped, and a line says which restic is there. */
+export function requireTreePeer(t: Pick<TestContext, 'skip'>): Peer | undefined {
+  const peer = requirePeer(t, 'newest restic');
+  if (peer === undefined) return undefined;
+  const [major = 0, minor = 0] = peer.version.split('.').map(Number);
+  const [firstMajor, firstMinor] = firstVersionOfOurTrees;
+  if (major > firstMajor || minor >= firstMinor) return peer;
+  t.skip(`tree ids are not compared: restic ${peer.version} writes other trees than ${firstMajor}.${firstMinor}, only check and restore are`);
+  return undefined;
+}
