@@ -24,6 +24,7 @@ export const folders: readonly Folder[] = [
   { name: 'format', level: 1 },
   { name: 'storage', level: 1 },
   { name: 'sources', level: 1 },
+  { name: 'selection', level: 1, alsoImports: ['patterns'] },
   { name: 'retention', level: 1 },
   { name: 'state', level: 1 },
   { name: 'api', level: 1 },

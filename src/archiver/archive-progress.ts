@@ -19,6 +19,7 @@ export class ArchiveProgress implements Disposable {
         filesDone,
         bytesDone: sumCounter(counters, Counter.processedBytes),
         errorCount: errorCount(),
+        ...totals(),
       });
     }, intervalMs);
     this.#timer.unref();

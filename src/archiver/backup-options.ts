@@ -5,7 +5,7 @@ import type { IndexId, SnapshotId } from '../base/ids.ts';
 import type { CompressionMode } from '../compression/compressor.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { SnapshotSummary } from '../format/snapshot.ts';
-import type { FileSelection } from '../sources/files/selection.ts';
+import type { FileSelection } from '../selection/selection.ts';
 import type { Backend } from '../storage/backend.ts';
 import type { ChangeRules } from '../workers/archive/messages.ts';
 import type { IndexTable } from '../workers/index-table.ts';

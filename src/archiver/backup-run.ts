@@ -1,9 +1,10 @@
 /** The course of one backup: what is asked of the workers, and what becomes of their answers. */
+import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { IndexId } from '../base/ids.ts';
 import { PackLedger } from '../repository/index/pack-ledger.ts';
-import { targetDevices } from '../sources/files/devices.ts';
-import type { FileSelection } from '../sources/files/selection.ts';
+import { targetDevices } from '../selection/devices.ts';
+import type { FileSelection } from '../selection/selection.ts';
 import { Counter, type Counters } from '../workers/archive/counters.ts';
 import {
   type ArchiveNotice,
@@ -18,6 +19,7 @@ import { ArchiveProgress } from './archive-progress.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
 import { groupUnfinished } from './merge-plan.ts';
 import { type ArchivePool, storeSharedFile } from './shared-file-job.ts';
+import { SizeEstimate, type Totals } from './size-estimate.ts';
 import { saveStream } from './stream-source.ts';
 import { summaryOf } from './summary.ts';
 import { saveTargets } from './target-saver.ts';
@@ -72,14 +74,35 @@ export class BackupRun {
   async run(): Promise<BackupResult> {
     const { clock, events, isDryRun, parent, skipIfUnchanged } = this.#parts.options;
     const startNs = clock.nowNs();
-    using _progress = new ArchiveProgress(this.#parts.counterMemory, events, () => this.#failureCount);
-    const tree = await Promise.race([this.#saveAll(), this.#fatal.promise]);
+    const estimate = this.#startEstimate();
+    using _progress = new ArchiveProgress(
+      this.#parts.counterMemory,
+      events,
+      () => this.#failureCount,
+      () => estimate.totals,
+    );
+    const tree = await Promise.race([this.#saveAll(), this.#fatal.promise]).finally(estimate.stop);
     const summary = summaryOf(this.#parts.counterMemory, startNs, clock.nowNs());
     await this.#parts.options.permission;
     if (this.#isStopped) await this.#fatal.promise;
     const isSkipped = isDryRun || (skipIfUnchanged && parent?.tree === tree);
     const snapshotId = isSkipped ? undefined : await this.#parts.options.saveSnapshot(tree, summary);
     return { snapshotId, tree, summary, failureCount: this.#failureCount, index: this.#parts.index };
+  }
+
+  #startEstimate(): { readonly totals: Totals | undefined; readonly stop: () => void } {
+    const { source, estimateTotals } = this.#parts.options;
+    if (source.kind !== 'files' || !estimateTotals) return { totals: undefined, stop: () => {} };
+    const ended = new AbortController();
+    const estimate = new SizeEstimate(neededSelection(source.selection), new Map());
+    const paths = source.paths.map((path) => Buffer.from(posix.resolve(process.cwd(), path.toString('latin1')), 'latin1'));
+    void estimate.count(paths, ended.signal);
+    return {
+      get totals() {
+        return estimate.totals;
+      },
+      stop: () => ended.abort(),
+    };
   }
 
   stop(error: unknown): void {

@@ -9,7 +9,7 @@ import { AT_FDCWD, S_IFDIR, S_IFMT, S_IFREG, statLikeLstat } from '../posix/cons
 import { libc } from '../posix/libc.ts';
 import { cName } from '../posix/names.ts';
 import { FileStat } from '../posix/statx.ts';
-import { type FileSelection, Selector } from '../sources/files/selection.ts';
+import { type FileSelection, Selector } from '../selection/selection.ts';
 import { DirectoryFrame } from '../workers/archive/directory-frame.ts';
 import { nameBytes } from '../workers/archive/entry-names.ts';
 import { openPath } from '../workers/archive/entry-paths.ts';

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
-import { buildTargetTree, type TargetTree } from '../sources/files/targets.ts';
+import { buildTargetTree, type TargetTree } from '../selection/targets.ts';
 import { joinPath } from '../workers/archive/entry-paths.ts';
 import type { ArchivePool } from './shared-file-job.ts';
 import type { TreeAssembly, HoleText } from './tree-assembly.ts';

@@ -16,7 +16,10 @@ const compressedMark = 2;
  * @throws HoldfastError `damaged` naming the file, `storage-*` when it cannot be read
  */
 export function loadIndexPath(path: string, id: string, sealer: Sealer, index: IndexTable): Uint32Array {
-  return loadIndexBytes(readIndexFile(path), id, sealer, index);
+  const stored = readIndexFile(path);
+  const packs = loadIndexBytes(stored, id, sealer, index);
+  release(stored);
+  return packs;
 }
 
 /** @param stored the file's bytes as they are in the repository */
@@ -38,7 +41,7 @@ export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, i
   }
 }
 
-function readIndexFile(path: string): Uint8Array {
+function readIndexFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -1,8 +1,8 @@
 /** Which files and directories a backup saves: arguments and lists. All of them must be there. */
 import { HoldfastError } from '../../base/errors.ts';
 import { pathBytes, pathText, readableText } from '../../patterns/path-text.ts';
-import { collectTargets, type FileList } from '../../sources/files/files-from.ts';
-import { missingTargets } from '../../sources/files/targets.ts';
+import { collectTargets, type FileList } from '../../selection/files-from.ts';
+import { missingTargets } from '../../selection/targets.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { printableName } from '../render/format.ts';
 import type { BackupValues } from './backup-options.ts';

@@ -1,7 +1,7 @@
 /** From the options of `backup` to the rules that decide what is left out. */
-import { parseDirectoryTag } from '../../sources/files/directory-tags.ts';
-import { readPatternFile } from '../../sources/files/pattern-file.ts';
-import { type FileSelection, Selector } from '../../sources/files/selection.ts';
+import { parseDirectoryTag } from '../../selection/directory-tags.ts';
+import { readPatternFile } from '../../selection/pattern-file.ts';
+import { type FileSelection, Selector } from '../../selection/selection.ts';
 import type { BackupValues } from './backup-options.ts';
 
 /** @throws HoldfastError `usage` for a malformed pattern, here and not after hours in a worker */

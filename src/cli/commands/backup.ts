@@ -61,6 +61,8 @@ function createRequest(context: CommandContext, values: BackupValues, source: So
     withAtime: values['with-atime'],
     isDryRun: values['dry-run'],
     skipIfUnchanged: values['skip-if-unchanged'],
+    // Somebody watches, or a program reads the progress: both want to know how long it takes.
+    estimateTotals: !values['no-scan'] && (output.canShowStatus || output.isJson),
     reportItems: output.verbosity >= (output.isJson ? 2 : 3),
     record: createRecord(values, source, timeNs),
     retryLockMs: globals['retry-lock'] ?? 0,

@@ -6,8 +6,8 @@
  */
 import { spawn } from 'node:child_process';
 import { HoldfastError } from '../../base/errors.ts';
-import { readListFile } from '../../sources/files/pattern-file.ts';
-import { decodeTextFile, trimSpace } from '../../sources/files/text-file.ts';
+import { readListFile } from '../../selection/pattern-file.ts';
+import { decodeTextFile, trimSpace } from '../../selection/text-file.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { chooseOne } from '../options/choose-one.ts';
 import { valueOrigin } from '../options/option.ts';

@@ -10,7 +10,7 @@ import type { CompressionMode } from '../../compression/compressor.ts';
 import type { MasterKey } from '../../crypto/master-key.ts';
 import type { NodeFields } from '../../format/node-encoder.ts';
 import type { ParentEntry } from '../../format/parent-entries.ts';
-import type { FileSelection } from '../../sources/files/selection.ts';
+import type { FileSelection } from '../../selection/selection.ts';
 import type { BlobType, IndexTableMemory } from '../index-table.ts';
 
 export type HoleToken = number;

@@ -6,7 +6,7 @@ import { Compressor } from '../../compression/compressor.ts';
 import { Sealer } from '../../crypto/sealer.ts';
 import { libc, type Libc } from '../../posix/libc.ts';
 import { FileStat } from '../../posix/statx.ts';
-import { Selector } from '../../sources/files/selection.ts';
+import { Selector } from '../../selection/selection.ts';
 import { BlobReader } from '../blob-reader.ts';
 import { type BlobType, dataBlob, IndexTable, treeBlob } from '../index-table.ts';
 import { notify } from '../protocol.ts';

@@ -7,8 +7,8 @@
  */
 import { readdirSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
-import { HoldfastError } from '../../base/errors.ts';
-import { childPath, cleanPath, type PathText, pathBytes, pathText, readableText } from '../../patterns/path-text.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { childPath, cleanPath, type PathText, pathBytes, pathText, readableText } from '../patterns/path-text.ts';
 
 /** A directory of the snapshot that is put together here, or with `path` an entry of the file system with all that is in it. */
 export interface TargetTree {

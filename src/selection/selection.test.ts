@@ -4,11 +4,11 @@ import { closeSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, rm
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { childPath, type PathText, pathBytes, pathText } from '../../patterns/path-text.ts';
-import { libc } from '../../posix/libc.ts';
-import { cName } from '../../posix/names.ts';
-import { minusErrno } from '../../posix/errno.ts';
-import { readHead } from '../../posix/read-head.ts';
+import { childPath, type PathText, pathBytes, pathText } from '../patterns/path-text.ts';
+import { libc } from '../posix/libc.ts';
+import { cName } from '../posix/names.ts';
+import { minusErrno } from '../posix/errno.ts';
+import { readHead } from '../posix/read-head.ts';
 import { targetDevices } from './devices.ts';
 import { parseDirectoryTag } from './directory-tags.ts';
 import type { DirectoryProbe } from './entry.ts';

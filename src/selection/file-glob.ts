@@ -1,7 +1,7 @@
 /** Names of files by pattern, as Go's filepath.Glob finds them: in the order of bytes, directory by directory. */
 import { lstat, readdir, stat } from 'node:fs/promises';
-import { globFits, parseGlob } from '../../patterns/glob.ts';
-import { cleanPath, type PathText, pathBytes, pathText } from '../../patterns/path-text.ts';
+import { globFits, parseGlob } from '../patterns/glob.ts';
+import { cleanPath, type PathText, pathBytes, pathText } from '../patterns/path-text.ts';
 
 /**
  * The paths that fit. What cannot be read fits nothing.

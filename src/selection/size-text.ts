@@ -1,5 +1,5 @@
 /** Sizes as people write them on a command line: bytes, or with a letter for powers of 1024. */
-import { HoldfastError } from '../../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 
 const factors: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 

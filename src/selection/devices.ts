@@ -1,6 +1,6 @@
 /** --one-file-system: what lies on the device of a target is taken, and mount points as empty directories. */
 import { lstat } from 'node:fs/promises';
-import { cleanPath, type PathText, pathText } from '../../patterns/path-text.ts';
+import { cleanPath, type PathText, pathText } from '../patterns/path-text.ts';
 import type { DeviceId, DirectoryProbe, SelectableEntry } from './entry.ts';
 
 /**

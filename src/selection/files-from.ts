@@ -1,6 +1,6 @@
 /** Lists of what to back up: --files-from, --files-from-verbatim and --files-from-raw, as restic reads them. */
-import { HoldfastError } from '../../base/errors.ts';
-import { pathBytes, pathText, readableText } from '../../patterns/path-text.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { pathBytes, pathText, readableText } from '../patterns/path-text.ts';
 import { globFiles, isFilePattern } from './file-glob.ts';
 import { readListFile } from './pattern-file.ts';
 import { decodeTextFile, splitLines, trimSpace } from './text-file.ts';

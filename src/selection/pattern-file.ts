@@ -1,7 +1,7 @@
 /** Files of patterns: --exclude-file and its kin, --include-file of a restore. */
 import { readFile } from 'node:fs/promises';
-import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
-import { readableText } from '../../patterns/path-text.ts';
+import { asHoldfastError, HoldfastError } from '../base/errors.ts';
+import { readableText } from '../patterns/path-text.ts';
 import { type Environment, expandVariables } from './environment.ts';
 import { decodeTextFile, splitLines, trimSpace } from './text-file.ts';
 

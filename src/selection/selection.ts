@@ -4,8 +4,8 @@
  *
  * Paths that were named as targets are taken whatever these rules say; the walker does not ask for them.
  */
-import { compilePatterns, type PatternList } from '../../patterns/pattern-list.ts';
-import { type PathText, pathText } from '../../patterns/path-text.ts';
+import { compilePatterns, type PatternList } from '../patterns/pattern-list.ts';
+import { type PathText, pathText } from '../patterns/path-text.ts';
 import { DeviceRule } from './devices.ts';
 import { type DirectoryTag, hasTag, type TagWarning } from './directory-tags.ts';
 import type { DirectoryProbe, SelectableEntry } from './entry.ts';

@@ -1,6 +1,6 @@
 /** --exclude-if-present and --exclude-caches: a file in a directory says that the others are not worth keeping. */
-import { HoldfastError } from '../../base/errors.ts';
-import { pathText, readableText } from '../../patterns/path-text.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { pathText, readableText } from '../patterns/path-text.ts';
 import type { DirectoryProbe } from './entry.ts';
 
 export interface DirectoryTag {

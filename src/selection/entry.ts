@@ -1,5 +1,5 @@
 /** What the rules of a selection want to know; the walker tells them. */
-import type { PathText } from '../../patterns/path-text.ts';
+import type { PathText } from '../patterns/path-text.ts';
 
 /** st_dev: both forms print the same digits. */
 export type DeviceId = number | bigint;
