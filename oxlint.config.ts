@@ -23,7 +23,7 @@ export default defineConfig({
     // Names of files hold control characters: code that prints or quotes them must look for those.
     'eslint/no-control-regex': 'off',
     'eslint/no-else-return': 'error',
-    'eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', caughtErrors: 'all', ignoreRestSiblings: true }],
+    'eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'all', ignoreRestSiblings: true }],
     'eslint/no-var': 'error',
     'eslint/prefer-const': 'error',
     'eslint/preserve-caught-error': 'error',

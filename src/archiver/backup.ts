@@ -4,8 +4,6 @@
  * Reading begins as soon as the lock's file is written; nothing that others can see is written before the lock is held.
  */
 import { userInfo } from 'node:os';
-import type { Clock } from '../base/clock.ts';
-import type { EventSink } from '../base/events.ts';
 import type { BlobId, SnapshotId } from '../base/ids.ts';
 import { formatTimeNs } from '../format/go-time.ts';
 import type { SnapshotSummary } from '../format/snapshot.ts';

@@ -43,10 +43,10 @@ async function saveChildren(
 ): Promise<string[]> {
   const names = [...tree.children.keys()].sort();
   const texts = await Promise.all(
-    names.map((name) => {
+    names.map(async (name) => {
       const child = tree.children.get(name);
       const childPath = joinPath(snapshotPath, Buffer.from(name, 'latin1'));
-      return child === undefined ? undefined : saveChild(services, child, childPath, parentTree);
+      return child === undefined ? undefined : await saveChild(services, child, childPath, parentTree);
     }),
   );
   return texts.filter((text) => text !== undefined && text !== '') as string[];
