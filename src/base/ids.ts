@@ -2,7 +2,6 @@
  * Ids of the repository: SHA-256 digests, in code always 64 lowercase hexadecimal digits.
  * Each kind has a brand of its own, so that a pack's id is never taken for a blob's.
  */
-import { HoldfastError } from './errors.ts';
 
 declare const idBrand: unique symbol;
 type Id<Kind extends string> = string & { readonly [idBrand]: Kind };
@@ -21,14 +20,6 @@ const idPattern = /^[0-9a-f]{64}$/;
 
 export function isId(text: string): boolean {
   return idPattern.test(text);
-}
-
-/** @throws HoldfastError `damaged` when the text is not a full id */
-export function parseId<T extends AnyId>(text: unknown, what: string): T {
-  if (typeof text !== 'string' || !idPattern.test(text)) {
-    throw new HoldfastError('damaged', `${what} is not an id of 64 hexadecimal digits`);
-  }
-  return text as T;
 }
 
 export function idFromBytes<T extends AnyId>(bytes: Uint8Array): T {

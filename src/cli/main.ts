@@ -15,7 +15,7 @@ import { HumanRenderer } from './render/human.ts';
 import { JsonRenderer } from './render/json.ts';
 import { reportFailure } from './report-failure.ts';
 import { watchSignals } from './signals.ts';
-import { readVersion } from './version-number.ts';
+import { readVersion } from '../base/package-version.ts';
 
 // What a shell reports for a process that SIGPIPE ended: 128 and the signal's number. It is the usual end before `head`.
 const brokenPipeExitCode = 141;

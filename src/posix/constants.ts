@@ -11,7 +11,6 @@ export const O_WRONLY = constants.O_WRONLY;
 export const O_RDWR = constants.O_RDWR;
 export const O_CREAT = constants.O_CREAT;
 export const O_EXCL = constants.O_EXCL;
-export const O_TRUNC = constants.O_TRUNC;
 export const O_NOCTTY = constants.O_NOCTTY;
 export const O_NONBLOCK = constants.O_NONBLOCK;
 export const O_DIRECTORY = constants.O_DIRECTORY;
@@ -36,7 +35,6 @@ export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
 export const POSIX_FADV_SEQUENTIAL = 2;
-export const POSIX_FADV_DONTNEED = 4;
 
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
@@ -54,7 +52,6 @@ export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
 export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
-export const S_ISVTX = 0o1000;
 
 /** d_type of a directory entry (dirent.h); a file system that does not know says DT_UNKNOWN. */
 export const DT_UNKNOWN = 0;

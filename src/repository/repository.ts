@@ -124,6 +124,13 @@ export class Repository implements OpenRepository, AsyncDisposable {
     return await (await this.#loadBlobs(options)).loadTree(id, options);
   }
 
+  /** After something was written: what is loaded next knows it. */
+  forgetIndex(): void {
+    this.#blobs?.[Symbol.dispose]();
+    this.#blobs = undefined;
+    this.#index = undefined;
+  }
+
   async close(): Promise<void> {
     this.#blobs?.[Symbol.dispose]();
     this.files.close();

@@ -31,3 +31,28 @@ export function* inGroups<Item>(items: Iterable<Item>, size: number): Generator<
   }
   if (group.length > 0) yield group;
 }
+
+/**
+ * Takes items from the end of a list until it is empty and nothing runs that could add to it: some groups at a time, each
+ * with a fair share of what waits.
+ */
+export async function drainInFlight<Item>(
+  waiting: Item[],
+  { limit, maxGroup }: { readonly limit: number; readonly maxGroup: number },
+  work: (items: Item[]) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const begin = (): void => {
+    const size = Math.min(maxGroup, Math.ceil(waiting.length / limit));
+    const task = work(waiting.splice(-size)).finally(() => running.delete(task));
+    running.add(task);
+  };
+  try {
+    while (waiting.length > 0 || running.size > 0) {
+      while (waiting.length > 0 && running.size < limit) begin();
+      await Promise.race(running);
+    }
+  } finally {
+    await Promise.allSettled(running);
+  }
+}

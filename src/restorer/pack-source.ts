@@ -33,10 +33,10 @@ export class PackSource {
   }
 
   /** The other places where the same blob lies, in the order of the index. */
-  otherCopies(entry: number, tried: ReadonlySet<number>): number[] {
+  otherCopies(entry: number): number[] {
     const id = new Uint8Array(32);
     this.#index.copyId(entry, id);
     const copies = this.#index.findAll(id, this.#index.typeOf(entry));
-    return copies.filter((copy) => !tried.has(copy) && this.#index.packOf(copy) >= 0);
+    return copies.filter((copy) => copy !== entry && this.#index.packOf(copy) >= 0);
   }
 }

@@ -8,7 +8,7 @@ import { WorkerPool } from '../workers/pool.ts';
 import type { RestoreNotice, RestoreRequest, RestoreResponse, RestoreRules, RestoreWorkerData } from '../workers/restore/messages.ts';
 import { filePath, readablePath } from '../workers/restore/plan/plan-paths.ts';
 import { fileFlag, fileWord, RestorePlan } from '../workers/restore/plan/restore-plan.ts';
-import { forEachInFlight } from './in-flight.ts';
+import { drainInFlight, forEachInFlight } from './in-flight.ts';
 import { PackSource } from './pack-source.ts';
 import type { RestoreRepository } from './restore-options.ts';
 import { RestoreProgress } from './restore-progress.ts';
@@ -66,13 +66,12 @@ export class RestoreCrew implements AsyncDisposable {
 
   /** Works on as many items at a time as keep all workers busy. Stops at the first failure. */
   async forEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
-    try {
-      await forEachInFlight(items, this.workerCount * requestsPerWorker, work);
-    } catch (error) {
-      // What else runs would go on to its end, for nothing.
-      this.stop();
-      throw this.#signal?.aborted === true ? new HoldfastError('cancelled', 'the restore was cancelled', { cause: error }) : error;
-    }
+    await this.#stopOnFailure(forEachInFlight(items, this.workerCount * requestsPerWorker, work));
+  }
+
+  /** The same for a list that `work` may add to. */
+  async drain<Item>(waiting: Item[], maxGroup: number, work: (items: Item[]) => Promise<void>): Promise<void> {
+    await this.#stopOnFailure(drainInFlight(waiting, { limit: this.workerCount * requestsPerWorker, maxGroup }, work));
   }
 
   /** Reports what goes wrong with one entry; the restore goes on. */
@@ -104,6 +103,16 @@ export class RestoreCrew implements AsyncDisposable {
     // A worker that has died cannot answer.
     await this.#pool.runOnAll({ kind: 'close' }).catch(() => {});
     await this.#pool.close();
+  }
+
+  async #stopOnFailure(work: Promise<void>): Promise<void> {
+    // Otherwise what else is under way would go on to its end, for nothing.
+    work.catch(this.stop);
+    try {
+      await work;
+    } catch (error) {
+      throw this.#signal?.aborted === true ? new HoldfastError('cancelled', 'the restore was cancelled', { cause: error }) : error;
+    }
   }
 
   #startWorkers(repository: RestoreRepository): WorkerPool<RestoreRequest, RestoreResponse, RestoreNotice> {

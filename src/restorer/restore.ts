@@ -17,8 +17,15 @@ import { findSubtree } from '../repository/tree/find-node.ts';
 import type { RestoreRules } from '../workers/restore/messages.ts';
 import { compileRestoreSelection } from '../workers/restore/selection.ts';
 import type { RestoreOptions, RestoreRepository, RestoreSummary } from './restore-options.ts';
-import { RestoreRun } from './restore-run.ts';
+import { writeContent } from './content-step.ts';
+import { FileStep } from './file-step.ts';
+import { folderSteps } from './folder-order.ts';
+import { RestoreCrew } from './restore-crew.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 import { RestoreTarget } from './restore-target.ts';
+import { TreeStep } from './tree-step.ts';
+import { restoreCounter } from '../workers/restore/counters.ts';
+import type { BlobId } from '../base/ids.ts';
 
 /**
  * What fails for one entry is reported as a failure event and counted: the restore went well only when `failureCount` is 0.
@@ -27,16 +34,55 @@ import { RestoreTarget } from './restore-target.ts';
  */
 export async function restore(repository: RestoreRepository, options: RestoreOptions): Promise<RestoreSummary> {
   const { signal, clock = systemClock, isDryRun = false } = options;
+  const rules = rulesOf(options);
   const startMs = clock.monotonicMs();
   checkOptions(options);
   throwIfCancelled(signal);
   const index = await repository.loadIndex({ signal });
-  const source = { loadTree: (id: RestoreOptions['snapshot']['tree']) => repository.loadTree(id, { signal }) };
+  const source = { loadTree: (id: BlobId) => repository.loadTree(id, { signal }) };
   const root = await findSubtree(source, options.snapshot.tree, options.subfolder ?? '/');
   using target = RestoreTarget.open(options.target, isDryRun);
-  await using run = new RestoreRun(repository, index, target, { ...options, rules: rulesOf(options), events: options.events ?? ignoreEvents });
-  const counts = await run.restore(root);
-  return { ...counts, secondsElapsed: (clock.monotonicMs() - startMs) / 1000 };
+  await using crew = new RestoreCrew(repository, index, { ...options, rules, targetFd: target.fd, events: options.events ?? ignoreEvents });
+  const filesVerified = await runSteps(crew, root, options);
+  warnOfLosses(crew);
+  return { ...summaryOf(crew.progress), filesVerified, secondsElapsed: (clock.monotonicMs() - startMs) / 1000 };
+}
+
+/** @returns the number of files verified */
+async function runSteps(crew: RestoreCrew, root: BlobId, { isDryRun = false, verifies = false, deletesUnexpected = false }: RestoreOptions): Promise<number> {
+  const trees = new TreeStep(crew);
+  const files = new FileStep(crew);
+  await trees.walk(root, files.addLinks);
+  await files.prepare();
+  if (!isDryRun) await writeContent(crew);
+  await files.makeLinks();
+  const filesVerified = verifies ? await files.verify() : 0;
+  if (deletesUnexpected) await trees.removeUnexpected();
+  for (const step of folderSteps(crew.plan, crew.workerCount)) {
+    await crew.forEach(step, async (directories) => void (await crew.ask('done', { kind: 'finish', directories })));
+  }
+  return filesVerified;
+}
+
+function summaryOf(progress: RestoreProgress): Omit<RestoreSummary, 'filesVerified' | 'secondsElapsed'> {
+  return {
+    totalFiles: progress.sum(restoreCounter.total),
+    filesRestored: progress.sum(restoreCounter.restored),
+    filesSkipped: progress.sum(restoreCounter.skipped),
+    filesDeleted: progress.sum(restoreCounter.deleted),
+    totalBytes: progress.sum(restoreCounter.totalBytes),
+    bytesRestored: progress.sum(restoreCounter.restoredBytes),
+    bytesSkipped: progress.sum(restoreCounter.skippedBytes),
+    failureCount: progress.failureCount,
+  };
+}
+
+/** What a person should know although nothing failed. */
+function warnOfLosses(crew: RestoreCrew): void {
+  const attributes = crew.progress.sum(restoreCounter.unsupportedAttributes);
+  if (attributes > 0) crew.warn(`${attributes} extended attributes were left out: the target's file system cannot hold them`);
+  const privileges = crew.progress.sum(restoreCounter.withheldPrivileges);
+  if (privileges > 0) crew.warn(`${privileges} files got no setuid and setgid bits, because only root can give them their owner`);
 }
 
 function checkOptions(options: RestoreOptions): void {

@@ -45,7 +45,7 @@ describe('a folder with every kind of node', { concurrency: 2 }, () => {
     const plain = await assertSameSnapshot(shared, ['--force', 'source'], options);
     // restic's own listing of folders and reading of links counts as access: on a mount with relatime the first one alone.
     assert.equal((await run('ls', ['-lR', 'source'], options)).code, 0);
-    const { tree } = await assertSameSnapshot(shared, ['--with-atime', 'source'], options);
+    const { tree } = await assertSameSnapshot(shared, ['--force', '--with-atime', 'source'], options);
     assert.notEqual(tree, plain.tree);
   });
 });

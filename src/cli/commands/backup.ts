@@ -15,7 +15,7 @@ import { parseUserTime } from '../local-time.ts';
 import { showBackupSummary } from '../render/backup-summary.ts';
 import { openRepository } from '../repository-session.ts';
 import { parseGrouping } from '../snapshot-groups.ts';
-import { readVersion } from '../version-number.ts';
+import { readVersion } from '../../base/package-version.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 
 type Source = BackupOptions['source'];

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../base/errors.ts';
-import { readVersion } from '../version-number.ts';
+import { readVersion } from '../../base/package-version.ts';
 import { defineCommand } from './command.ts';
 
 export const version = defineCommand({

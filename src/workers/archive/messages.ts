@@ -15,9 +15,8 @@ import type { BlobType, IndexTableMemory } from '../index-table.ts';
 
 export type HoleToken = number;
 
-/** Worker's share of a token: `sequence * tokenStride + worker`. Main uses the highest share for its own. */
+/** A token is `sequence * tokenStride + worker`: no two workers make the same. */
 export const tokenStride = 256;
-export const mainShare = tokenStride - 1;
 
 /** Files of this size and more are cut by one worker and stored by all. */
 export const sharedFileBytes = 1 << 25;

@@ -1,0 +1,89 @@
+/** The command line of script/bench. */
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type CorpusName, corpusNames } from './corpora.ts';
+
+export const usage = `Usage: script/bench [OPTION...]
+
+Runs Holdfast, packed and installed as users get it, and the newest restic in alternation over the same data: first backup,
+unchanged second backup, check --read-data, restore; in memory (tmpfs) and on a disk. Prints medians, and ratios paired round by round.
+
+  --corpus NAME     only this one: ${corpusNames.join(', ')}; may be given several times
+  --place PLACE     only memory or only disk
+  --rounds N        rounds of each (default: 3 in memory, 2 on disk)
+  --quick           an eighth of the data, one round, without /usr
+  --scale FACTOR    that part of the data, as in 0.01; /usr is left out unless it is named
+  --memory FOLDER   a folder on tmpfs (default: /dev/shm)
+  --work FOLDER     a folder on a disk (default: the system's folder for temporary files)
+  --holdfast FILE   measure this holdfast instead of packing the checkout
+  --raw FILE        write every single measurement as JSON
+  --write           put the tables into docs/performance.md
+`;
+
+export type PlaceName = 'memory' | 'disk';
+
+export interface BenchOptions {
+  readonly corpora: readonly CorpusName[];
+  readonly places: readonly { readonly name: PlaceName; readonly parent: string; readonly rounds: number }[];
+  readonly scale: number;
+  readonly holdfast: string | undefined;
+  readonly rawFile: string | undefined;
+  readonly isWriting: boolean;
+}
+
+// Memory is quick and steady; on a disk one more round costs minutes and shows mostly the disk.
+const defaultRounds = { memory: 3, disk: 2 };
+const quickScale = 1 / 8;
+
+/** @returns undefined when help was asked for */
+export function parseBenchOptions(args: readonly string[]): BenchOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      corpus: { type: 'string', multiple: true },
+      place: { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean' },
+      scale: { type: 'string' },
+      memory: { type: 'string' },
+      work: { type: 'string' },
+      holdfast: { type: 'string' },
+      raw: { type: 'string' },
+      write: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const isQuick = values.quick === true;
+  const scale = positive('--scale', values.scale) ?? (isQuick ? quickScale : 1);
+  const rounds = positive('--rounds', values.rounds) ?? (isQuick ? 1 : undefined);
+  const parents = { memory: values.memory ?? '/dev/shm', disk: values.work ?? tmpdir() };
+  return {
+    corpora: values.corpus?.map(corpusName) ?? corpusNames.filter((name) => scale === 1 || name !== 'usr'),
+    places: placeNames(values.place).map((name) => ({ name, parent: resolve(parents[name]), rounds: rounds ?? defaultRounds[name] })),
+    scale,
+    holdfast: values.holdfast === undefined ? undefined : resolve(values.holdfast),
+    rawFile: values.raw === undefined ? undefined : resolve(values.raw),
+    isWriting: values.write === true,
+  };
+}
+
+function corpusName(text: string): CorpusName {
+  const name = corpusNames.find((known) => known === text);
+  if (name === undefined) throw new Error(`--corpus cannot be ${text}: ${corpusNames.join(', ')}`);
+  return name;
+}
+
+function placeNames(text: string | undefined): readonly PlaceName[] {
+  if (text === undefined) return ['memory', 'disk'];
+  if (text === 'memory' || text === 'disk') return [text];
+  throw new Error(`--place cannot be ${text}: memory, disk`);
+}
+
+function positive(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${option} cannot be ${text}`);
+  return value;
+}
