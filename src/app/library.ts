@@ -16,7 +16,8 @@ import type { CheckReport } from '../repository/check/report.ts';
 import { Repository } from '../repository/repository.ts';
 import { everySnapshot, type SnapshotFilter } from '../repository/snapshot-filter.ts';
 import type { StoredSnapshot } from '../repository/snapshots.ts';
-import { restore, type RestoreOptions, type RestoreSummary } from '../restorer/restore.ts';
+import { restore } from '../restorer/restore.ts';
+import type { RestoreOptions, RestoreSummary } from '../restorer/restore-options.ts';
 import { selectEverything } from '../selection/selection.ts';
 import type { CallOptions } from '../storage/backend.ts';
 import { openBackend } from './open-backend.ts';
@@ -48,13 +49,19 @@ const defaultPackSizeBytes = 16 << 20;
  * @param location a path, as `--repo` takes it
  * @throws HoldfastError `repository-missing`, `wrong-password`, `damaged`, `storage-*`
  */
-export async function openRepository(location: string, { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions): Promise<HoldfastRepository> {
+export async function openRepository(
+  location: string,
+  { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions,
+): Promise<HoldfastRepository> {
   const repository = await Repository.open(openBackend(location), { password, signal, events: onEvent });
   return new HoldfastRepository(repository, onEvent);
 }
 
 /** @throws HoldfastError `repository-exists`, `storage-*` */
-export async function createRepository(location: string, { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions): Promise<HoldfastRepository> {
+export async function createRepository(
+  location: string,
+  { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions,
+): Promise<HoldfastRepository> {
   const repository = await Repository.create(openBackend(location), { password, signal, clock: systemClock, random: systemRandomness });
   return new HoldfastRepository(repository, onEvent);
 }
@@ -82,7 +89,11 @@ export class HoldfastRepository implements AsyncDisposable {
     const { exclude = [], tags = [], signal, workerCount } = options;
     await using session = new ArchiveSession({ workerCount, signal });
     const outcome = await backup(session, this.#repository, {
-      source: { kind: 'files', paths: paths.map((path) => Buffer.from(resolve(path))), selection: { ...selectEverything, excludes: exclude } },
+      source: {
+        kind: 'files',
+        paths: paths.map((path) => Buffer.from(resolve(path))),
+        selection: { ...selectEverything, excludes: exclude },
+      },
       parentChoice: { kind: 'found' },
       changes: { ignoreInode: false, ignoreCtime: false },
       compression: options.compression ?? 'auto',

@@ -17,7 +17,7 @@ export class ArchiveProgress implements Disposable {
         kind: 'progress',
         operation: 'backup',
         filesDone,
-        bytesDone: sumCounter(counters, Counter.processedBytes),
+        bytesDone: sumCounter(counters, Counter.doneBytes),
         errorCount: errorCount(),
         ...totals(),
       });

@@ -20,6 +20,9 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One walks while the other reads; a backup that is done in a moment needs no more. */
+const firstWorkers = 2;
+
 export class ArchiveSession implements AsyncDisposable {
   readonly pool: ArchivePool;
   readonly #counterMemory: SharedArrayBuffer;
@@ -36,6 +39,7 @@ export class ArchiveSession implements AsyncDisposable {
     this.pool = new WorkerPool<ArchiveRequest, ArchiveResponse, ArchiveNotice>({
       entry: new URL(`../workers/archive/archive.worker${extname(import.meta.url)}`, import.meta.url),
       workerCount,
+      firstWorkers,
       workerData: (worker) => ({ worker, counters, hunger }),
       onNotice: (notice) => this.#run?.receive(notice),
       depth: 1,

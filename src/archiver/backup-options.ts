@@ -50,6 +50,8 @@ export interface BackupOptions {
   readonly reportItems: boolean;
   /** Count ahead, so that progress events carry totals: for somebody who watches. */
   readonly estimateTotals: boolean;
+  /** Of the snapshot; what has no times of its own, a stream, gets it too. Nanoseconds since 1970. */
+  readonly timeNs: bigint;
   readonly clock: Clock;
   readonly events: EventSink;
   /** Resolves when the repository may be written to: no index and no snapshot is saved before. */

@@ -131,7 +131,7 @@ export class BackupRun {
 
   /** @returns the id of the root tree, when everything is durable and indexed */
   async #saveAll(): Promise<string> {
-    await this.#parts.pool.runOnAll(await this.#beginRequest());
+    await this.#parts.pool.setUp(await this.#beginRequest());
     const tree = await this.#saveSource();
     this.#parts.signal?.throwIfAborted();
     await this.#flush();
@@ -146,7 +146,7 @@ export class BackupRun {
       saveTree: (nodes: readonly string[]) => this.#saveTree(nodes),
       countDirectory: (isNew: boolean, isSame: boolean) => this.#countDirectory(isNew, isSame),
       countFile: (sizeBytes: number) => this.#countFile(true, sizeBytes),
-      clock: this.#parts.options.clock,
+      timeNs: this.#parts.options.timeNs,
       polynomial: this.#parts.repository.config.polynomial,
     };
     return source.kind === 'files' ? await saveTargets(services, source.paths, parent?.tree) : await saveStream(services, source);
@@ -218,7 +218,7 @@ export class BackupRun {
 
   /** Ends the packs that are not full, several workers' in one where they fit, and waits until all is durable. */
   async #flush(): Promise<void> {
-    const answers = await this.#parts.pool.runOnAll({ kind: 'flush' });
+    const answers = await this.#parts.pool.runOnUsed({ kind: 'flush' });
     const unfinished: UnfinishedPack[] = answers.flatMap((answer) => (answer.kind === 'unfinished' ? [...answer.packs] : []));
     const { packSizeBytes } = this.#parts.options;
     const groups = [...groupUnfinished(unfinished, dataBlob, packSizeBytes), ...groupUnfinished(unfinished, treeBlob, packSizeBytes)];

@@ -16,7 +16,7 @@ import type { IndexTable } from '../workers/index-table.ts';
 import type { ArchiveSession } from './archive-session.ts';
 import type { BackupOptions, BackupResult } from './backup-options.ts';
 
-export interface BackupRequest extends Omit<BackupOptions, 'parent' | 'permission' | 'saveSnapshot'> {
+export interface BackupRequest extends Omit<BackupOptions, 'parent' | 'timeNs' | 'permission' | 'saveSnapshot'> {
   /** The parent: found by host and paths, named, or none at all so that every file is read. */
   readonly parentChoice:
     | { readonly kind: 'found'; readonly groupBy?: ParentGrouping }
@@ -69,6 +69,7 @@ export async function backup(session: ArchiveSession, repository: Repository, re
     const { parent, index } = await preparation.promise;
     const result = await session.run(indexSaving(repository, request.signal), index, {
       ...request,
+      timeNs: request.record.timeNs,
       parent: parent === undefined ? undefined : { id: parent.id, tree: parent.tree },
       permission,
       saveSnapshot: (tree, summary) => saveSnapshot(repository, request, parent?.id, tree, summary),

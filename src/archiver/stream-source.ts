@@ -1,5 +1,6 @@
 /** Saves a stream (standard input, a command's output) as one file. Its chunks are cut here and stored by the workers. */
 import { userInfo } from 'node:os';
+import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { BlobId } from '../base/ids.ts';
 import { Chunker } from '../chunker/chunker.ts';
@@ -11,6 +12,7 @@ import type { SaveServices } from './target-saver.ts';
 
 /** Chunks handed to workers at once, each in shared memory of up to 8 MiB. */
 const chunksInFlight = 8;
+const secondNs = 1_000_000_000n;
 const fileMode = 0o100644;
 const folderMode = 0o040755;
 
@@ -18,7 +20,7 @@ const folderMode = 0o040755;
 export async function saveStream(services: SaveServices & { readonly polynomial: bigint }, target: StreamTarget): Promise<string> {
   const [content] = await Promise.all([new StreamCutter(services).store(target.stream), target.finished]);
   const names = splitPath(target.filename);
-  const fields = streamFields(services.clock.nowNs());
+  const fields = streamFields(services.timeNs);
   const leaf = names.at(-1);
   if (leaf === undefined) throw new HoldfastError('usage', 'the name for the stream has no file name in it');
   services.countFile(content.sizeBytes);
@@ -118,9 +120,9 @@ class StreamCutter {
   }
 }
 
-function streamFields(nowNs: bigint): NodeFields {
-  const seconds = nowNs / 1_000_000_000n;
-  const nanoseconds = Number(nowNs % 1_000_000_000n);
+function streamFields(timeNs: bigint): NodeFields {
+  const nanoseconds = Number(((timeNs % secondNs) + secondNs) % secondNs);
+  const seconds = (timeNs - BigInt(nanoseconds)) / secondNs;
   const { uid, gid } = userInfo();
   return {
     ...emptyNodeFields(),
@@ -136,10 +138,8 @@ function streamFields(nowNs: bigint): NodeFields {
   };
 }
 
+/** As restic cleans it: `..` takes the name before it away. */
 function splitPath(path: Buffer): Buffer[] {
-  return path
-    .toString('latin1')
-    .split('/')
-    .filter((name) => name !== '' && name !== '.')
-    .map((name) => Buffer.from(name, 'latin1'));
+  const absolute = posix.resolve('/', path.toString('latin1'));
+  return absolute.split('/').slice(1).filter((name) => name !== '').map((name) => Buffer.from(name, 'latin1'));
 }

@@ -1,7 +1,6 @@
 /** Saves the targets of a backup: builds the folders above them, and hands the targets themselves to the workers. */
 import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
-import type { Clock } from '../base/clock.ts';
 import { buildTargetTree, type TargetTree } from '../selection/targets.ts';
 import { joinPath } from '../workers/archive/entry-paths.ts';
 import type { ArchivePool } from './shared-file-job.ts';
@@ -13,7 +12,8 @@ export interface SaveServices {
   readonly saveTree: (nodes: readonly string[]) => Promise<string>;
   readonly countDirectory: (isNew: boolean, isSame: boolean) => void;
   readonly countFile: (sizeBytes: number) => void;
-  readonly clock: Clock;
+  /** Time of the snapshot in nanoseconds since 1970. */
+  readonly timeNs: bigint;
 }
 
 const root = Buffer.from('/');

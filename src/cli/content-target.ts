@@ -13,7 +13,11 @@ export interface ContentTarget extends AsyncDisposable {
 }
 
 /** @throws HoldfastError `usage` when an archive would go to a terminal, or the file cannot be made */
-export async function openContentTarget(context: CommandContext, path: string | undefined, { isArchive }: { isArchive: boolean }): Promise<ContentTarget> {
+export async function openContentTarget(
+  context: CommandContext,
+  path: string | undefined,
+  { isArchive }: { isArchive: boolean },
+): Promise<ContentTarget> {
   if (path !== undefined) return new FileTarget(path, await create(path));
   if (!isArchive || !context.output.isTerminal) return new OutputTarget(context);
   throw new HoldfastError('usage', 'an archive would go to the terminal', { hint: 'Redirect the output, or use --target.' });
@@ -76,6 +80,9 @@ async function create(path: string): Promise<FileHandle> {
     return await open(path, 'w');
   } catch (cause) {
     const { errno } = asHoldfastError(cause).context;
-    throw new HoldfastError('usage', `the file ${path} of --target cannot be written: ${errno ?? 'unknown error'}`, { hint: 'Check the path and its permissions.', cause });
+    throw new HoldfastError('usage', `the file ${path} of --target cannot be written: ${errno ?? 'unknown error'}`, {
+      hint: 'Check the path and its permissions.',
+      cause,
+    });
   }
 }

@@ -4,16 +4,23 @@ import { HoldfastError } from '../base/errors.ts';
 import { findCommand } from './find-command.ts';
 
 function usageError(message: RegExp, hint: RegExp) {
-  return (error: unknown) => error instanceof HoldfastError && error.code === 'usage' && message.test(error.message) && hint.test(error.hint ?? '');
+  return (error: unknown) =>
+    error instanceof HoldfastError && error.code === 'usage' && message.test(error.message) && hint.test(error.hint ?? '');
 }
 
 describe('the command word', () => {
   test('global options may stand before it', () => {
-    assert.deepEqual(findCommand(['-r', 'backup', '--json', 'ls', 'latest', '-l']), { name: 'ls', rest: ['-r', 'backup', '--json', 'latest', '-l'] });
+    assert.deepEqual(findCommand(['-r', 'backup', '--json', 'ls', 'latest', '-l']), {
+      name: 'ls',
+      rest: ['-r', 'backup', '--json', 'latest', '-l'],
+    });
   });
 
   test('may be two words, with options between them', () => {
-    assert.deepEqual(findCommand(['key', '-r', '/repo', 'add', '--user', 'me']), { name: 'key add', rest: ['-r', '/repo', '--user', 'me'] });
+    assert.deepEqual(findCommand(['key', '-r', '/repo', 'add', '--user', 'me']), {
+      name: 'key add',
+      rest: ['-r', '/repo', '--user', 'me'],
+    });
   });
 
   test('may be missing', () => {

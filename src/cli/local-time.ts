@@ -1,8 +1,10 @@
 /** Times as people type them, in this machine's zone unless they say another one. */
 import { HoldfastError } from '../base/errors.ts';
 
-const dashed = /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)(?:[ T](?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d))?)?(?: ?(?<zone>[+-]\d\d:?\d\d|Z|UTC))?$/;
-const dotted = /^(?<day>\d\d)\.(?<month>\d\d)\.(?<year>\d{4})(?: (?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d))?)?(?: ?(?<zone>[+-]\d\d:?\d\d|Z|UTC))?$/;
+const dashed =
+  /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)(?:[ T](?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d))?)?(?: ?(?<zone>[+-]\d\d:?\d\d|Z|UTC))?$/;
+const dotted =
+  /^(?<day>\d\d)\.(?<month>\d\d)\.(?<year>\d{4})(?: (?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d))?)?(?: ?(?<zone>[+-]\d\d:?\d\d|Z|UTC))?$/;
 
 /**
  * Nanoseconds since 1970 of `2026-11-21`, `2026-11-21 10:00`, `21.11.2026 10:00:00`, with `+0100`, `UTC` or nothing behind it.

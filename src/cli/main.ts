@@ -92,9 +92,20 @@ async function runCommand(plan: RunPlan, output: Output, environment: Environmen
     if (!output.isJson) output.complain(`${name} received: cleaning up, a second one ends at once`);
   });
   const signal = plan.command.isListing === true ? AbortSignal.any([watch.signal, output.readerGone]) : watch.signal;
-  using renderer = plan.globals.json ? new JsonRenderer(output, systemClock, environment) : new HumanRenderer(output, systemClock, environment);
+  using renderer = plan.globals.json
+    ? new JsonRenderer(output, systemClock, environment)
+    : new HumanRenderer(output, systemClock, environment);
   const { globals, parsed } = plan;
-  const context = { globals, origins: parsed.origins, environment, output, events: renderer.sink, signal, clock: systemClock, stdin: process.stdin };
+  const context = {
+    globals,
+    origins: parsed.origins,
+    environment,
+    output,
+    events: renderer.sink,
+    signal,
+    clock: systemClock,
+    stdin: process.stdin,
+  };
   try {
     return (await plan.command.run(context, parsed.values as never, parsed.positionals)) ?? 0;
   } catch (error) {

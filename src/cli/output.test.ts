@@ -68,7 +68,9 @@ const item: HoldfastEvent = { kind: 'item', action: 'new', path: '/a\u001b', siz
 
 describe('events for people', () => {
   test('show a progress line with rate and remaining time on a terminal, from two seconds on', async () => {
-    const { stderr, stdout } = await play([progress(1, 10 * mib), progress(2, 20 * mib), progress(3, 30 * mib), progress(4, 40 * mib)], { isTerminal: true });
+    const { stderr, stdout } = await play([progress(1, 10 * mib), progress(2, 20 * mib), progress(3, 30 * mib), progress(4, 40 * mib)], {
+      isTerminal: true,
+    });
     assert.equal(stdout, '');
     assert.ok(!stderr.includes('[0:01]'));
     assert.match(stderr, /\[0:04\] 40\.00% {2}4 files 40\.000 MiB/);
@@ -102,7 +104,10 @@ describe('events for people', () => {
 describe('events as JSON', () => {
   test('carry the field names of restic', async () => {
     const { stdout } = await play([progress(1, 10 * mib), progress(5, 50 * mib)], { isJson: true });
-    const [, second] = stdout.trim().split('\n').map((line) => JSON.parse(line) as object);
+    const [, second] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
     assert.deepEqual(second, {
       message_type: 'status',
       seconds_elapsed: 2,

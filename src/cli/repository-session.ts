@@ -23,7 +23,11 @@ export interface RepositorySession {
 /** A person at a terminal may mistype. */
 const passwordTries = 3;
 
-export async function withRepository<T>(context: CommandContext, mode: LockMode, use: (session: RepositorySession) => Promise<T>): Promise<T> {
+export async function withRepository<T>(
+  context: CommandContext,
+  mode: LockMode,
+  use: (session: RepositorySession) => Promise<T>,
+): Promise<T> {
   await using repository = await openRepository(context);
   if (mode === 'none') return await use({ repository, signal: context.signal });
   await using lock = await lockRepository(context, repository, mode === 'exclusive');
@@ -62,12 +66,21 @@ async function openOnce(context: CommandContext, location: string): Promise<Repo
 
 export async function lockRepository(context: CommandContext, repository: Repository, isExclusive: boolean): Promise<Lock> {
   try {
-    return await repository.lock({ isExclusive, retryLockMs: context.globals['retry-lock'] ?? 0, signal: context.signal, events: context.events });
+    return await repository.lock({
+      isExclusive,
+      retryLockMs: context.globals['retry-lock'] ?? 0,
+      signal: context.signal,
+      events: context.events,
+    });
   } catch (thrown) {
     const error = asHoldfastError(thrown);
     if (error.code !== 'storage-denied') throw error;
     const hint = 'To read a repository that cannot be written, add --no-lock.';
-    throw new HoldfastError(error.code, `the repository cannot be locked: ${error.message}`, { hint, context: error.context, cause: error });
+    throw new HoldfastError(error.code, `the repository cannot be locked: ${error.message}`, {
+      hint,
+      context: error.context,
+      cause: error,
+    });
   }
 }
 

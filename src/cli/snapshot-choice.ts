@@ -16,7 +16,11 @@ export function snapshotFilter({ host, tag, path }: SnapshotFilterValues): Snaps
 }
 
 /** The one snapshot of an argument like `latest:/etc`. */
-export async function findSnapshot({ repository, signal }: RepositorySession, reference: string, values: SnapshotFilterValues): Promise<FoundSnapshot> {
+export async function findSnapshot(
+  { repository, signal }: RepositorySession,
+  reference: string,
+  values: SnapshotFilterValues,
+): Promise<FoundSnapshot> {
   return await repository.snapshots.find(reference, snapshotFilter(values), { signal });
 }
 
@@ -48,7 +52,11 @@ export async function chooseSnapshots(
   const [first] = failures;
   if (first !== undefined && snapshots.length === 0) throw first;
   for (const { code, message, hint, context: details } of failures) {
-    context.events({ kind: 'failure', operation: 'index', error: { code, message, context: details, ...(hint === undefined ? {} : { hint }) } });
+    context.events({
+      kind: 'failure',
+      operation: 'index',
+      error: { code, message, context: details, ...(hint === undefined ? {} : { hint }) },
+    });
   }
   return { snapshots, assertComplete: () => assertNone(failures) };
 }
@@ -67,7 +75,10 @@ function isFilterTyped({ origins }: CommandContext): boolean {
 }
 
 /** @throws HoldfastError `usage` when there are fewer or more arguments than names */
-export function exactArguments<const N extends readonly string[]>(positionals: readonly string[], names: N): { readonly [K in keyof N]: string } {
+export function exactArguments<const N extends readonly string[]>(
+  positionals: readonly string[],
+  names: N,
+): { readonly [K in keyof N]: string } {
   if (positionals.length === names.length) return positionals as { readonly [K in keyof N]: string };
   const wanted = names.length === 0 ? 'no arguments' : names.join(' ');
   throw new HoldfastError('usage', `${positionals.length} arguments were given where the command takes ${wanted}`, {

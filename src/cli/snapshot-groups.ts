@@ -26,7 +26,9 @@ export function parseGrouping(text: string): ParentGrouping {
   for (const word of text.split(',').filter((part) => part !== '')) {
     const key = Object.hasOwn(groupingWords, word) ? groupingWords[word] : undefined;
     if (key === undefined) {
-      throw new HoldfastError('usage', `--group-by cannot contain ${JSON.stringify(word)}`, { hint: 'Give host, paths and tags, with commas between them.' });
+      throw new HoldfastError('usage', `--group-by cannot contain ${JSON.stringify(word)}`, {
+        hint: 'Give host, paths and tags, with commas between them.',
+      });
     }
     grouping[key] = true;
   }

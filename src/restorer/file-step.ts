@@ -58,7 +58,12 @@ export class FileStep {
     const different = await this.#compare('verify', files);
     for (const file of different) {
       const message = 'what was written differs from the snapshot';
-      this.#crew.failFile(file, { code: 'verify-failed', message, context: {}, hint: 'Another program may have changed it; else test the disk.' });
+      this.#crew.failFile(file, {
+        code: 'verify-failed',
+        message,
+        context: {},
+        hint: 'Another program may have changed it; else test the disk.',
+      });
     }
     return files.length - different.size;
   }

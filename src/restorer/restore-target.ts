@@ -47,5 +47,8 @@ function makeDirectories(path: Buffer): void {
 
 function notDirectory(path: Uint8Array): HoldfastError {
   const text = Buffer.from(path).toString('utf8').replace(/\0$/u, '');
-  return new HoldfastError('usage', `the target ${text} is not a directory`, { hint: 'Name a directory, or one that can be made.', context: { path: text } });
+  return new HoldfastError('usage', `the target ${text} is not a directory`, {
+    hint: 'Name a directory, or one that can be made.',
+    context: { path: text },
+  });
 }

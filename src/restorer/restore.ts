@@ -49,7 +49,11 @@ export async function restore(repository: RestoreRepository, options: RestoreOpt
 }
 
 /** @returns the number of files verified */
-async function runSteps(crew: RestoreCrew, root: BlobId, { isDryRun = false, verifies = false, deletesUnexpected = false }: RestoreOptions): Promise<number> {
+async function runSteps(
+  crew: RestoreCrew,
+  root: BlobId,
+  { isDryRun = false, verifies = false, deletesUnexpected = false }: RestoreOptions,
+): Promise<number> {
   const trees = new TreeStep(crew);
   const files = new FileStep(crew);
   await trees.walk(root, files.addLinks);
@@ -91,7 +95,8 @@ function checkOptions(options: RestoreOptions): void {
   const hasExcludes = excludes.length + iexcludes.length > 0;
   const hasIncludes = includes.length + iincludes.length > 0;
   if (hasExcludes && hasIncludes) throw contradiction('exclude and include patterns');
-  if (excludeAttributes.length > 0 && includeAttributes.length > 0) throw contradiction('exclude and include patterns of extended attributes');
+  if (excludeAttributes.length > 0 && includeAttributes.length > 0)
+    throw contradiction('exclude and include patterns of extended attributes');
   if (options.isDryRun === true && options.verifies === true) throw contradiction('a dry run and the verification of what was written');
   if (options.deletesUnexpected === true && !hasExcludes && !hasIncludes && isRoot(options.target)) throw wouldEmptyMachine();
   // Malformed patterns are found here and not in every worker.

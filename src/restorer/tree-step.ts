@@ -48,7 +48,8 @@ export class TreeStep {
     const { plan, index, targetFd } = this.#crew;
     const directory = plan.directories.allocate(1);
     const entry = index.find(idToBytes(root), treeBlob);
-    if (entry < 0) throw new HoldfastError('damaged', `tree ${root} is in no index of the repository`, { hint: 'Run a check to see what is lost.' });
+    if (entry < 0)
+      throw new HoldfastError('damaged', `tree ${root} is in no index of the repository`, { hint: 'Run a check to see what is lost.' });
     plan.directories.set(directory, directoryWord.state, targetFd < 0 ? directoryState.fresh : directoryState.existing);
     plan.directories.set(directory, directoryWord.tree, entry + 1);
   }

@@ -12,6 +12,8 @@ export interface PoolOptions<Notice> {
   /** The worker's entry file. */
   readonly entry: URL;
   readonly workerCount: number;
+  /** Workers to begin with, all unless told; the others start when requests have been waiting for workers for a while. */
+  readonly firstWorkers?: number;
   /** Structured-cloned to each worker as its `workerData`. */
   readonly workerData: (worker: number) => unknown;
   /** What a worker says between request and response. */
@@ -29,6 +31,8 @@ export interface PoolOptions<Notice> {
 /** Young generation of a worker's heap: small, because blob bytes live outside the heap; saves some 30 MB a worker. */
 const youngGenerationMb = 4;
 const defaultDepth = 2;
+/** A start costs some 100 ms of processor time: work that is done sooner than this gets no further worker. */
+const growAfterMs = 100;
 
 interface Waiting<Request, Response> {
   readonly request: Request;
@@ -37,6 +41,9 @@ interface Waiting<Request, Response> {
 }
 
 interface Member<Response> {
+  /** Set up, so that it may be given requests. */
+  isReady: boolean;
+  isUsed: boolean;
   readonly thread: Worker;
   readonly running: Map<number, Waiting<unknown, Response>>;
 }
@@ -46,18 +53,22 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   readonly #members: Member<Response>[] = [];
   readonly #queue = new Fifo<Waiting<Request, Response>>();
   readonly #urgent = new Fifo<Waiting<Request, Response>>();
+  #setUpRequest: Request | undefined;
+  #busySinceMs = Infinity;
   #nextRequest = 0;
   #failure: HoldfastError | undefined;
   #isClosed = false;
 
   constructor(options: PoolOptions<Notice>) {
     this.#options = options;
-    for (let index = 0; index < options.workerCount; index++) this.#members.push(this.#start(index));
+    const { workerCount, firstWorkers = workerCount } = options;
+    for (let index = 0; index < Math.min(workerCount, firstWorkers); index++) this.#members.push(this.#start(index, true));
+    if (options.signal?.aborted === true) this.#onAbort();
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   get workerCount(): number {
-    return this.#members.length;
+    return this.#options.workerCount;
   }
 
   /** Requests that no worker has been given yet. */
@@ -74,24 +85,34 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     });
   }
 
-  /** Runs a request once on every worker. */
-  runOnAll(request: Request): Promise<Response[]> {
-    return Promise.all(
-      this.#members.map(
-        (member) =>
-          new Promise<Response>((resolve, reject) => {
-            if (this.#failure !== undefined) return reject(this.#failure);
-            this.#post(member, { request, resolve, reject });
-          }),
-      ),
-    );
+  /** Runs a request on every worker before all others; on those, too, that start later. */
+  async setUp(request: Request): Promise<void> {
+    this.#setUpRequest = request;
+    await this.runOnAll(request);
   }
 
-  /** Ends the threads; requests still open are rejected. */
+  /** Runs a request once on every worker that there is. */
+  runOnAll(request: Request): Promise<Response[]> {
+    return Promise.all(this.#members.map((member) => this.#runOn(member, request)));
+  }
+
+  /** Runs a request once on every worker that was given work before. */
+  runOnUsed(request: Request): Promise<Response[]> {
+    return Promise.all(this.#members.filter((member) => member.isUsed).map((member) => this.#runOn(member, request)));
+  }
+
+  #runOn(member: Member<Response>, request: Request): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure);
+      this.#post(member, { request, resolve, reject });
+    });
+  }
+
+  /** Ends the threads; requests that are open, or come later, are rejected. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#rejectAll(new HoldfastError('cancelled', 'the worker pool was closed'));
+    this.#fail(new HoldfastError('cancelled', 'the worker pool was closed'));
     await Promise.all(this.#members.map((member) => member.thread.terminate()));
   }
 
@@ -99,15 +120,16 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     await this.close();
   }
 
-  #start(index: number): Member<Response> {
+  #start(index: number, isReady: boolean): Member<Response> {
     const thread = new Worker(this.#options.entry, {
       workerData: this.#options.workerData(index),
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
-    const member: Member<Response> = { thread, running: new Map() };
+    const member: Member<Response> = { isReady, isUsed: false, thread, running: new Map() };
     thread.on('message', (message: FromWorker<Response, Notice>) => this.#receive(member, index, message));
     thread.on('error', (error) => this.#fail(asHoldfastError(error)));
+    thread.on('messageerror', (error) => this.#fail(asHoldfastError(error)));
     thread.on('exit', (code) => {
       if (!this.#isClosed) this.#fail(new HoldfastError('internal', `a worker thread ended with code ${code}`));
     });
@@ -136,8 +158,28 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
 
   #dispatch(): void {
     this.#dispatchQueued();
+    this.#growIfBusy();
     const { hunger } = this.#options;
     if (hunger !== undefined) Atomics.store(hunger, 0, this.#wantedRequests());
+  }
+
+  /** Starts one more worker when requests have been waiting for long enough that it pays. */
+  #growIfBusy(): void {
+    if (this.queuedCount === 0) this.#busySinceMs = Infinity;
+    else if (this.#busySinceMs === Infinity) this.#busySinceMs = performance.now();
+    const mayGrow = this.#members.length < this.#options.workerCount && this.#failure === undefined;
+    if (!mayGrow || !(performance.now() - this.#busySinceMs >= growAfterMs)) return;
+    const member = this.#start(this.#members.length, this.#setUpRequest === undefined);
+    this.#members.push(member);
+    if (this.#setUpRequest !== undefined) this.#setUpLate(member, this.#setUpRequest);
+  }
+
+  #setUpLate(member: Member<Response>, request: Request): void {
+    const started = (): void => {
+      member.isReady = true;
+      this.#dispatch();
+    };
+    this.#runOn(member, request).then(started, (error: unknown) => this.#fail(asHoldfastError(error)));
   }
 
   #wantedRequests(): number {
@@ -150,9 +192,10 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     // Breadth first: every worker gets one request before any gets its second.
     for (let level = 0; level < depth; level++) {
       for (const member of this.#members) {
-        if (member.running.size !== level) continue;
+        if (!member.isReady || member.running.size !== level) continue;
         const next = this.#urgent.shift() ?? this.#queue.shift();
         if (next === undefined) return;
+        member.isUsed = true;
         this.#post(member, next);
       }
     }

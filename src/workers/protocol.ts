@@ -22,6 +22,10 @@ export function serve<Request, Response>(handle: (request: Request) => Response)
       send<Response, never>({ kind: 'failure', id, error: toErrorRecord(error) });
     }
   });
+  // A request that cannot be read would never be answered: better the thread ends, which main notices.
+  port.on('messageerror', (error) => {
+    throw error;
+  });
 }
 
 /** Tells main something before the running request is answered. */

@@ -35,7 +35,9 @@ function textPool(seed: number): Buffer {
   const next = randomNumbers(seed);
   const letters = 'etaoinshrdlucmfwypvbgkjqxz';
   const letter = () => letters[Math.floor(next() ** 2 * letters.length)] ?? 'e';
-  const words = Array.from({ length: vocabularySize }, (_, rank) => Array.from({ length: 2 + Math.floor(Math.log2(rank + 1) * next()) }, letter).join(''));
+  const words = Array.from({ length: vocabularySize }, (_, rank) =>
+    Array.from({ length: 2 + Math.floor(Math.log2(rank + 1) * next()) }, letter).join(''),
+  );
   const parts: string[] = [];
   for (let length = 0, column = 0; length < poolBytes; ) {
     const word = words[Math.floor(vocabularySize ** next()) - 1] ?? 'e';

@@ -36,7 +36,10 @@ export function makeCorpus(name: CorpusName, scale: number): Corpus {
   if (name === 'one-file') return largeFiles(name, [Math.max(1, Math.round(oneFileBytes * scale))]);
   // Files stay large, there are fewer of them; below one file that one becomes smaller.
   const count = Math.max(1, Math.round(largeFileCount * scale));
-  return largeFiles(name, Array.from({ length: count }, () => Math.round(largeFileBytes * Math.min(1, largeFileCount * scale))));
+  return largeFiles(
+    name,
+    Array.from({ length: count }, () => Math.round(largeFileBytes * Math.min(1, largeFileCount * scale))),
+  );
 }
 
 function smallFiles(count: number): Corpus {

@@ -8,7 +8,8 @@ const modifiedSeconds = Date.UTC(2024) / 1000;
 
 export function writeLargeFiles(root: string, sizesBytes: readonly number[]): void {
   mkdirSync(root, { recursive: true });
-  for (const [index, sizeBytes] of sizesBytes.entries()) writeLargeFile(join(root, `${index}.bin`), sizeBytes, `${index} of ${sizesBytes.length}`);
+  for (const [index, sizeBytes] of sizesBytes.entries())
+    writeLargeFile(join(root, `${index}.bin`), sizeBytes, `${index} of ${sizesBytes.length}`);
   utimesSync(root, modifiedSeconds, modifiedSeconds);
 }
 

@@ -30,7 +30,8 @@ export function measure(program: string, args: readonly string[], env: Readonly<
   });
   const wallSeconds = (performance.now() - start) / 1000;
   if (result.error !== undefined) throw result.error;
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.signal}: ${result.stderr.slice(-2000)}`);
+  if (result.status !== 0)
+    throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.signal}: ${result.stderr.slice(-2000)}`);
   const [user, system, peakKiB] = readFileSync(timesFile, 'utf8').trim().split(' ').map(Number);
   if (user === undefined || system === undefined || peakKiB === undefined) throw new Error(`${timesFile} is not what GNU time writes`);
   return { wallSeconds, cpuSeconds: user + system, peakBytes: peakKiB * 1024, stdout: result.stdout };

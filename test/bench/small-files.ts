@@ -29,7 +29,24 @@ const largestBytes = 4 * 1024 * 1024;
 const deepestFolder = 9;
 const yearSeconds = 31_557_600;
 const firstModified = Date.UTC(2024) / 1000;
-const words = ['alpha', 'build', 'cache', 'data', 'etc', 'form', 'graph', 'home', 'index', 'job', 'kit', 'lib', 'main', 'note', 'old', 'page'];
+const words = [
+  'alpha',
+  'build',
+  'cache',
+  'data',
+  'etc',
+  'form',
+  'graph',
+  'home',
+  'index',
+  'job',
+  'kit',
+  'lib',
+  'main',
+  'note',
+  'old',
+  'page',
+];
 const extensions: Readonly<Record<ContentKind, readonly string[]>> = {
   text: ['txt', 'ts', 'md', 'json', 'html', 'conf'],
   records: ['db', 'o', 'idx', 'bin'],

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { snapshotOf } from '../support/holdfast.ts';
-import type { RunOptions } from '../support/peers.ts';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { messageOf, runHoldfast, snapshotOf } from '../support/holdfast.ts';
+import { requirePeer, type RunOptions } from '../support/peers.ts';
 import { assertSameSnapshot } from '../support/same-snapshot.ts';
 import { requireTreePeer, SharedRepository } from '../support/shared-repository.ts';
 
@@ -25,6 +26,7 @@ const variants: Readonly<Record<string, Variant>> = {
   'a link as target': { args: ['source/link to a'] },
   'a target behind a link': { args: ['source/link to a/inner'] },
   'several targets': { args: ['source/b', 'source/a'] },
+  'a time before 1970': { args: ['--time', '1960-01-02 03:04:05', 'source/b'] },
   'targets one inside the other': { args: ['source', 'source/a/inner'] },
   'targets one inside the other, the inner first': { args: ['source/a/inner', 'source'] },
   'the same target twice': { args: ['source/a', 'source/a', './source/a'] },
@@ -44,7 +46,10 @@ const variants: Readonly<Record<string, Variant>> = {
     files: { excludes: '# a comment\n\n  *.txt  \n$PART\n!one.txt\n' },
     options: { env: { PART: 'inner' } },
   },
-  '--exclude-file with a byte order mark': { args: ['--exclude-file', 'lists/excludes', 'source'], files: { excludes: '\ufeff*.txt\r\ninner\r\n' } },
+  '--exclude-file with a byte order mark': {
+    args: ['--exclude-file', 'lists/excludes', 'source'],
+    files: { excludes: '\ufeff*.txt\r\ninner\r\n' },
+  },
   '--iexclude-file': { args: ['--iexclude-file', 'lists/excludes', 'source'], files: { excludes: 'ONE.*\n' } },
   '--exclude-caches': { args: ['--exclude-caches', 'source'] },
   '--exclude-if-present': { args: ['--exclude-if-present', '.nobackup', 'source'] },
@@ -55,7 +60,10 @@ const variants: Readonly<Record<string, Variant>> = {
   '--one-file-system': { args: ['--one-file-system', 'source'] },
   '--files-from': { args: ['--files-from', 'lists/from'], files: { from: '# patterns\nsource/*/*.txt\n\n  source/b/inner  \n' } },
   '--files-from with a target on the command line': { args: ['--files-from', 'lists/from', 'source/b'], files: { from: 'source/a/*\n' } },
-  '--files-from-verbatim': { args: ['--files-from-verbatim', 'lists/from'], files: { from: 'source/# no comment\n\nsource/[brackets]\n source with space\n' } },
+  '--files-from-verbatim': {
+    args: ['--files-from-verbatim', 'lists/from'],
+    files: { from: 'source/# no comment\n\nsource/[brackets]\n source with space\n' },
+  },
   '--files-from-raw': { args: ['--files-from-raw', 'lists/from'], files: { from: 'source/two\nlines\0source/b\0' } },
   '--files-from-raw from standard input': { args: ['--files-from-raw', '-'], options: { input: 'source/a\0source/# no comment\0' } },
   '--files-from from standard input': { args: ['--files-from', '-'], options: { input: 'source/*\n' } },
@@ -65,33 +73,43 @@ const variants: Readonly<Record<string, Variant>> = {
   '--read-concurrency': { args: ['--read-concurrency', '5', 'source'] },
 };
 
-describe('what is stored with', { concurrency: 3 }, () => {
-  for (const [name, variant] of Object.entries(variants)) {
+describe('what is stored with', { concurrency: 2 }, () => {
+  const setting = sharedSetting();
+  for (const [name, { args, files = {}, options = {} }] of Object.entries(variants)) {
     it(`${name} is what restic stores`, async (t) => {
-      const setting = await createSetting(t, variant.files ?? {});
-      if (setting === undefined) return;
-      const { cwd = '.', ...options } = variant.options ?? {};
-      const args = ['--force', ...variant.args];
-      const { ours, theirs } = await assertSameSnapshot(setting, args, { ...options, cwd: join(setting.folder, cwd) });
-      await assertSameTimes(setting, variant, ours, theirs);
+      const shared = setting(t);
+      if (shared === undefined) return;
+      const lists = join(shared.folder, 'lists', createHash('sha256').update(name).digest('hex').slice(0, 8));
+      mkdirSync(lists);
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(lists, file), text);
+      const { cwd = '.', ...rest } = options;
+      const placed = args.map((arg) => arg.replace(/^lists\b/u, lists));
+      const { ours, theirs } = await assertSameSnapshot(shared, ['--force', ...placed], { ...rest, cwd: join(shared.folder, cwd) });
+      if (args.includes('--time')) assert.equal(ours.timeNs, theirs.timeNs);
     });
   }
 });
 
-async function createSetting(t: TestContext, files: Readonly<Record<string, string>>): Promise<SharedRepository | undefined> {
-  const peer = requireTreePeer(t);
-  if (peer === undefined) return undefined;
-  const shared = await SharedRepository.create(t, peer);
-  buildSource(join(shared.folder, 'source'));
-  writeFileSync(join(shared.folder, ' source with space'), 'beside the source');
-  mkdirSync(join(shared.folder, 'lists'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(shared.folder, 'lists', name), text);
-  return shared;
+/** One repository and one source for a group of tests: none of them changes the source. */
+function sharedSetting(): (t: TestContext) => SharedRepository | undefined {
+  let shared: SharedRepository | undefined;
+  const cleanUps: (() => void)[] = [];
+  after(() => cleanUps.forEach((cleanUp) => cleanUp()));
+  before(async () => {
+    const peer = requireTreePeer({ skip: () => {} });
+    if (peer === undefined) return;
+    shared = await SharedRepository.create({ after: (cleanUp) => void cleanUps.push(cleanUp) }, peer);
+    buildSource(join(shared.folder, 'source'));
+    writeFileSync(join(shared.folder, ' source with space'), 'beside the source');
+    mkdirSync(join(shared.folder, 'lists'));
+  });
+  return (t) => (requireTreePeer(t) === undefined ? undefined : shared);
 }
 
 /** Small, with something for each option to leave out and something to keep. */
 function buildSource(source: string): void {
-  for (const folder of ['a/inner/deeper', 'b/inner', 'cache/below', 'false cache', 'marked/below', 'empty']) mkdirSync(join(source, folder), { recursive: true });
+  for (const folder of ['a/inner/deeper', 'b/inner', 'cache/below', 'false cache', 'marked/below', 'empty'])
+    mkdirSync(join(source, folder), { recursive: true });
   const files: Readonly<Record<string, string>> = {
     'a/one.txt': 'one',
     'a/two.TXT': 'two',
@@ -116,16 +134,11 @@ function buildSource(source: string): void {
   linkSync(join(source, 'a/one.txt'), join(source, 'b/hard link'));
 }
 
-async function assertSameTimes(shared: SharedRepository, { args }: Variant, ours: string, theirs: string): Promise<void> {
-  if (!args.includes('--time')) return;
-  assert.equal((await shared.snapshot(ours))['time'], (await shared.snapshot(theirs))['time']);
-}
-
-describe('a stream', { concurrency: 3 }, () => {
+describe('a stream', { concurrency: 2 }, () => {
   const time = ['--time', '2022-02-02 02:02:02'];
   const streams: Readonly<Record<string, Variant>> = {
     '--stdin': { args: ['--stdin'], options: { input: 'what was piped in' } },
-    '--stdin without a byte': { args: ['--stdin'] },
+    '--stdin long ago': { args: ['--stdin', '--time', '1962-03-04 05:06:07'], options: { input: 'old' } },
     '--stdin of several chunks': { args: ['--stdin'], options: { input: Buffer.alloc(20_000_000, 'several chunks ') } },
     '--stdin-filename': { args: ['--stdin', '--stdin-filename', 'dump.sql'], options: { input: 'select 1;' } },
     '--stdin-filename with folders': { args: ['--stdin', '--stdin-filename', '/var/dumps/dump.sql'], options: { input: 'select 2;' } },
@@ -133,38 +146,42 @@ describe('a stream', { concurrency: 3 }, () => {
     '--stdin-from-command': { args: ['--stdin-from-command', '--', 'printf', 'what the command printed'] },
     '--stdin-from-command with a name': { args: ['--stdin-from-command', '--stdin-filename', 'x/y', 'seq', '100000'] },
   };
+  const setting = sharedSetting();
   for (const [name, { args, options }] of Object.entries(streams)) {
     it(`saved by ${name} is what restic saves`, async (t) => {
-      const peer = requireTreePeer(t);
-      if (peer === undefined) return;
-      const shared = await SharedRepository.create(t, peer);
+      const shared = setting(t);
+      if (shared === undefined) return;
       const { ours, theirs } = await assertSameSnapshot(shared, [...time, '--tag', 'stream', ...args], { ...options, cwd: shared.folder });
-      await assertSameTimes(shared, { args: time }, ours, theirs);
+      assert.equal(ours.timeNs, theirs.timeNs);
     });
   }
 
-  it('of a command that fails makes no snapshot', async (t) => {
-    const peer = requireTreePeer(t);
+  it('of a command that fails, or that prints nothing, makes no snapshot', async (t) => {
+    const peer = requirePeer(t, 'newest restic');
     if (peer === undefined) return;
     const shared = await SharedRepository.create(t, peer);
-    await assert.rejects(shared.holdfast(['backup', '--stdin-from-command', '--', 'sh', '-c', 'echo begun; exit 4']), /status 4|code 4|exit(ed)?\b.*4/u);
+    for (const command of ['echo begun; exit 4', 'true']) {
+      const { code, lines } = await runHoldfast(shared.path, ['backup', '--stdin-from-command', '--', 'sh', '-c', command]);
+      assert.equal(code, 1);
+      assert.equal(messageOf(lines, 'exit_error')['error_code'], 'source-failed');
+    }
+    assert.equal((await runHoldfast(shared.path, ['backup', '--stdin'])).code, 1);
     assert.deepEqual(await shared.snapshots(), []);
     await shared.check('--read-data');
   });
 });
 
 describe('an absolute path', () => {
+  const setting = sharedSetting();
   it('is stored with its folders above, and the folder itself is as restic stores it', async (t) => {
-    const setting = await createSetting(t, {});
-    if (setting === undefined) return;
-    const source = join(setting.folder, 'source');
-    const ours = snapshotOf(await setting.holdfast(['backup', source]));
-    const theirs = snapshotOf(await setting.restic(['backup', '--json', '--force', source]));
+    const shared = setting(t);
+    if (shared === undefined) return;
+    const source = join(shared.folder, 'source');
+    const ours = snapshotOf(await shared.holdfast(['backup', source]));
+    const theirs = snapshotOf(await shared.restic(['backup', '--json', '--force', source]));
+    const treeAt = async (id: string, path: string): Promise<string> => (await shared.restic(['cat', 'tree', `${id}:${path}`])).stdout;
     // Folders above, like /tmp, change while tests run.
-    for (const path of [source, join(source, 'a'), setting.folder]) {
-      const [tree, theirTree] = await Promise.all([ours, theirs].map(async (id) => (await setting.restic(['cat', 'tree', `${id}:${path}`])).stdout));
-      assert.equal(tree, theirTree, path);
-    }
-    assert.deepEqual((await setting.snapshot(ours))['paths'], [source]);
+    for (const path of [source, join(source, 'a'), shared.folder]) assert.equal(await treeAt(ours, path), await treeAt(theirs, path), path);
+    assert.deepEqual((await shared.readSnapshot(ours)).paths, [source]);
   });
 });

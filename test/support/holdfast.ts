@@ -51,7 +51,11 @@ export function holdfastEnvironment(repository: string, home = '/nonexistent'): 
 }
 
 /** Starts a command in a process group of its own, so that a test can end all of it: `process.kill(-pid, ...)`. */
-export function startHoldfast(repository: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
+export function startHoldfast(
+  repository: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): ChildProcess {
   const env = { ...holdfastEnvironment(repository), ...options.env };
   return spawn(holdfastPath, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
 }
@@ -65,7 +69,9 @@ export function messageOf(lines: readonly JsonLine[], type: string): JsonLine {
 
 /** The numbers of the summary that ends a backup, a restore or a check. */
 export function summaryOf(result: { readonly lines: readonly JsonLine[] }): Readonly<Record<string, number>> {
-  const numbers = Object.entries(messageOf(result.lines, 'summary')).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  const numbers = Object.entries(messageOf(result.lines, 'summary')).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
   return Object.fromEntries(numbers);
 }
 
@@ -78,5 +84,8 @@ export function snapshotOf(result: { readonly lines: readonly JsonLine[] }): str
 
 /** The lines that are JSON objects; other output is passed over. */
 export function jsonLines(text: string): JsonLine[] {
-  return text.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as JsonLine);
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as JsonLine);
 }

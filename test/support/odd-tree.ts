@@ -3,7 +3,18 @@
  * encode, links, special files, modes, times, attributes. The same names and contents each time; inodes and ctimes are new.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, ftruncateSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } from '../../src/posix/constants.ts';
 import { checked } from '../../src/posix/errno.ts';
 import { libc } from '../../src/posix/libc.ts';
@@ -60,7 +71,11 @@ function buildSparseFiles(at: At): void {
   sparseFile(at('contents/hole-only'), 3 * mib, []);
   sparseFile(at('contents/hole-in-front'), 2 * mib, [[2 * mib - 5, 'data!']]);
   sparseFile(at('contents/hole-at-end'), 5 * mib + 17, [[0, 'data']]);
-  sparseFile(at('contents/holes-between'), 20 * mib, [[0, 'one'], [9 * mib, 'two'], [19 * mib + 1, 'three']]);
+  sparseFile(at('contents/holes-between'), 20 * mib, [
+    [0, 'one'],
+    [9 * mib, 'two'],
+    [19 * mib + 1, 'three'],
+  ]);
 }
 
 function sparseFile(path: Buffer, sizeBytes: number, spans: readonly (readonly [number, string])[]): void {
@@ -173,7 +188,13 @@ function buildAcls(at: At): void {
 /** Ids with and without a name on this machine, and beyond what fits 31 bits. */
 function buildOwners(at: At): void {
   mkdirSync(at('owners'));
-  const owners = [[65534, 65534], [54_321, 54_322], [1, 2], [0, 54_322], [4_000_000_000, 4_100_000_000]] as const;
+  const owners = [
+    [65534, 65534],
+    [54_321, 54_322],
+    [1, 2],
+    [0, 54_322],
+    [4_000_000_000, 4_100_000_000],
+  ] as const;
   for (const [uid, gid] of owners) {
     const path = at(`owners/${uid}-${gid}`);
     writeFileSync(path, 'owned');

@@ -1,5 +1,6 @@
 /** The two programs save the same source, and what they stored is compared. */
 import assert from 'node:assert/strict';
+import type { StoredSnapshot } from '../../src/repository/snapshots.ts';
 import { snapshotOf, summaryOf } from './holdfast.ts';
 import type { RunOptions } from './peers.ts';
 import type { SharedRepository } from './shared-repository.ts';
@@ -22,19 +23,23 @@ const comparedCounts = [
 export interface SameSnapshot {
   /** Id of the root tree of both. */
   readonly tree: string;
-  readonly ours: string;
-  readonly theirs: string;
+  readonly ours: StoredSnapshot;
+  readonly theirs: StoredSnapshot;
 }
 
 /** Holdfast saves with these arguments, then restic with the same: the second has nothing to add, and both say the same. */
-export async function assertSameSnapshot(shared: SharedRepository, args: readonly string[], options: RunOptions = {}): Promise<SameSnapshot> {
+export async function assertSameSnapshot(
+  shared: SharedRepository,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<SameSnapshot> {
   const ours = await shared.holdfast(['backup', ...args], options);
   const theirs = await shared.restic(['backup', '--json', ...args], options);
   assertNothingAdded(theirs);
   assert.deepEqual(countsOf(ours), countsOf(theirs));
-  const [ourSnapshot, theirSnapshot] = [await shared.snapshot(snapshotOf(ours)), await shared.snapshot(snapshotOf(theirs))];
+  const [ourSnapshot, theirSnapshot] = [await shared.readSnapshot(snapshotOf(ours)), await shared.readSnapshot(snapshotOf(theirs))];
   for (const field of comparedFields) assert.deepEqual(ourSnapshot[field], theirSnapshot[field], field);
-  return { tree: String(ourSnapshot['tree']), ours: snapshotOf(ours), theirs: snapshotOf(theirs) };
+  return { tree: ourSnapshot.tree, ours: ourSnapshot, theirs: theirSnapshot };
 }
 
 export function assertNothingAdded(result: Parameters<typeof summaryOf>[0]): void {

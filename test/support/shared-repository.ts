@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { SnapshotId } from '../../src/base/ids.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import type { StoredSnapshot } from '../../src/repository/snapshots.ts';
+import { LocalBackend } from '../../src/storage/local/local-backend.ts';
 import { type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast.ts';
 import { localRepository, testPassword } from './new-repository.ts';
 import { type Peer, type PeerRun, requirePeer, type RunOptions, runRestic } from './peers.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { type CleansUp, temporaryFolder } from './temporary-folder.ts';
 
 /** Since this version restic's trees have had the fields that Holdfast writes: ids of trees agree with these only. */
 const firstVersionOfOurTrees = [0, 19] as const;
@@ -23,14 +27,14 @@ export class SharedRepository {
   }
 
   /** A new repository, made by Holdfast so that its password costs no time. */
-  static async create(t: Pick<TestContext, 'after'>, peer: Peer): Promise<SharedRepository> {
+  static async create(t: CleansUp, peer: Peer): Promise<SharedRepository> {
     const shared = new SharedRepository(temporaryFolder(t), peer);
     await using _repository = await localRepository(shared.path);
     return shared;
   }
 
   /** A new repository, made by restic. */
-  static async createByRestic(t: Pick<TestContext, 'after'>, peer: Peer, args: readonly string[] = []): Promise<SharedRepository> {
+  static async createByRestic(t: CleansUp, peer: Peer, args: readonly string[] = []): Promise<SharedRepository> {
     const shared = new SharedRepository(temporaryFolder(t), peer);
     await shared.restic(['init', ...args]);
     return shared;
@@ -56,11 +60,17 @@ export class SharedRepository {
     return JSON.parse((await this.restic(['snapshots', '--json'])).stdout) as JsonLine[];
   }
 
-  /** The snapshot with this id as restic shows it. */
-  async snapshot(id: string): Promise<JsonLine> {
-    const found = (await this.snapshots()).find((snapshot) => snapshot['id'] === id);
-    assert.ok(found !== undefined, `restic does not know snapshot ${id}`);
-    return found;
+  /** Id of the root tree of a snapshot, as restic shows it. */
+  async treeOf(snapshotId: string): Promise<string> {
+    const found = (await this.snapshots()).find((snapshot) => snapshot['id'] === snapshotId);
+    assert.ok(found !== undefined, `restic does not know snapshot ${snapshotId}`);
+    return String(found['tree']);
+  }
+
+  /** A snapshot as the file holds it, read in this process, which costs less than to start a program. */
+  async readSnapshot(id: string): Promise<StoredSnapshot> {
+    await using repository = await Repository.open(new LocalBackend({ path: this.path }), { password: testPassword });
+    return await repository.snapshots.load(id as SnapshotId);
   }
 
   /** Fails with what restic says when it finds anything wrong with the repository. */
@@ -77,6 +87,8 @@ export function requireTreePeer(t: Pick<TestContext, 'skip'>): Peer | undefined 
   const [major = 0, minor = 0] = peer.version.split('.').map(Number);
   const [firstMajor, firstMinor] = firstVersionOfOurTrees;
   if (major > firstMajor || minor >= firstMinor) return peer;
-  t.skip(`tree ids are not compared: restic ${peer.version} writes other trees than ${firstMajor}.${firstMinor}, only check and restore are`);
+  t.skip(
+    `tree ids are not compared: restic ${peer.version} writes other trees than ${firstMajor}.${firstMinor}, only check and restore are`,
+  );
   return undefined;
 }

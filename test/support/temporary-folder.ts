@@ -2,10 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+
+/** What lets a test, or a group of tests, leave nothing behind: a TestContext, for one. */
+export interface CleansUp {
+  after(work: () => void): void;
+}
 
 /** Makes an empty folder (absolute path, no symbolic link in it) that is removed after the test. */
-export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
+export function temporaryFolder(t: CleansUp): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-test-')));
   t.after(() => {
     removeTree(folder);

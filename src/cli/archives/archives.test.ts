@@ -26,18 +26,33 @@ const sketch: Sketch = {
   'hard-a': { type: 'file', links: 2, inode: 5, deviceId: 1 },
   'hard-b': { type: 'file', links: 2, inode: 5, deviceId: 1 },
   pipe: { type: 'fifo', mode: goMode.namedPipe + 0o600, content: null },
-  setuid: { type: 'file', mode: goMode.setuid + 0o755, mtime: '2026-01-02T03:04:05.123456789Z', uid: 3_000_000, gid: 12, user: 'u'.repeat(40) },
+  setuid: {
+    type: 'file',
+    mode: goMode.setuid + 0o755,
+    mtime: '2026-01-02T03:04:05.123456789Z',
+    uid: 3_000_000,
+    gid: 12,
+    user: 'u'.repeat(40),
+  },
   socket: { type: 'socket', content: null },
 };
 
-type Writer = (folder: FolderToArchive & { source: BlobSource }, write: ChunkWriter, onSkipped: (entry: ArchiveEntry) => void) => Promise<void>;
+type Writer = (
+  folder: FolderToArchive & { source: BlobSource },
+  write: ChunkWriter,
+  onSkipped: (entry: ArchiveEntry) => void,
+) => Promise<void>;
 
 async function pack(writer: Writer, content: Sketch, path: TreePath = rootPath): Promise<{ bytes: Buffer; skipped: string[] }> {
   const trees = new MemoryTrees();
   const chunks: Uint8Array[] = [];
   const skipped: string[] = [];
   const folder = { source: trees, tree: trees.store(content), path, signal: new AbortController().signal };
-  await writer(folder, async (chunk) => void chunks.push(chunk), (entry) => skipped.push(entry.name.toString()));
+  await writer(
+    folder,
+    async (chunk) => void chunks.push(chunk),
+    (entry) => skipped.push(entry.name.toString()),
+  );
   return { bytes: Buffer.concat(chunks), skipped };
 }
 
@@ -79,7 +94,10 @@ describe('a tar archive', () => {
 
   test('of a subfolder carries its path', async () => {
     const { bytes } = await pack(writeTar, { f: 'x' }, '/etc/ssh' as TreePath);
-    assert.deepEqual((await readHeaders(bytes)).map(({ name }) => name), ['etc/ssh/f']);
+    assert.deepEqual(
+      (await readHeaders(bytes)).map(({ name }) => name),
+      ['etc/ssh/f'],
+    );
   });
 
   test('is not finished when a file has another size than its node says', async () => {
@@ -109,7 +127,10 @@ describe('a zip archive', () => {
     const { bytes, skipped } = await pack(writeZip, sketch);
     const archive = join(work, 'a.zip');
     writeFileSync(archive, bytes);
-    const listing = JSON.parse(execFileSync('python3', ['-c', readZip, archive], { encoding: 'utf8' })) as Record<string, [number, string, number[]]>;
+    const listing = JSON.parse(execFileSync('python3', ['-c', readZip, archive], { encoding: 'utf8' })) as Record<
+      string,
+      [number, string, number[]]
+    >;
     assert.deepEqual(skipped, ['pipe', 'socket']);
     assert.deepEqual(listing['dir/file'], [0o100644, 'onetwo', [2026, 11, 21]]);
     assert.deepEqual(listing['link'], [0o120644, '../somewhere/else', [2026, 11, 21]]);

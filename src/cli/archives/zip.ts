@@ -50,7 +50,8 @@ async function addEntry(
   const options = { mtime: zipTime(node), mode: unixModeOfNode(node.type, node.mode ?? 0) };
   if (node.type === 'dir') zip.addEmptyDirectory(zipName(entry), options);
   else if (node.type === 'symlink') zip.addBuffer(symlinkTarget(node), zipName(entry), { ...options, compress: false });
-  else if (node.type === 'file') await addFile(zip, Readable.from(fileContent(source, node, signal)), zipName(entry), { ...options, size: Number(node.size ?? 0) });
+  else if (node.type === 'file')
+    await addFile(zip, Readable.from(fileContent(source, node, signal)), zipName(entry), { ...options, size: Number(node.size ?? 0) });
   else onSkipped(entry);
 }
 

@@ -19,12 +19,25 @@ export const backupOptions = {
   'files-from-raw': { kind: 'many', valueName: 'FILE', description: 'read what to save from a file: paths ended by NUL, as find -print0' },
   stdin: { kind: 'flag', description: 'save standard input as a file' },
   'stdin-filename': { kind: 'text', valueName: 'NAME', description: 'its name in the snapshot (default: stdin)' },
-  'stdin-from-command': { kind: 'flag', description: 'the arguments are a command whose output is saved; if it fails, no snapshot is made' },
+  'stdin-from-command': {
+    kind: 'flag',
+    description: 'the arguments are a command whose output is saved; if it fails, no snapshot is made',
+  },
   tag: { kind: 'many', valueName: 'TAG[,TAG...]', description: 'tag the snapshot' },
-  host: { kind: 'text', short: 'H', valueName: 'NAME', env: 'HOST', description: 'host name for the snapshot (default: that of this machine)' },
+  host: {
+    kind: 'text',
+    short: 'H',
+    valueName: 'NAME',
+    env: 'HOST',
+    description: 'host name for the snapshot (default: that of this machine)',
+  },
   hostname: { kind: 'text', valueName: 'NAME', description: 'older name of --host', isHidden: true },
   time: { kind: 'text', valueName: 'TIME', description: "time of the snapshot, as in '2026-11-21 10:00:00' (default: now)" },
-  parent: { kind: 'text', valueName: 'SNAPSHOT', description: 'compare with this snapshot (default: the last one of this host and these paths)' },
+  parent: {
+    kind: 'text',
+    valueName: 'SNAPSHOT',
+    description: 'compare with this snapshot (default: the last one of this host and these paths)',
+  },
   'group-by': { kind: 'text', short: 'g', valueName: 'LIST', description: 'find the parent by host, paths, tags (default: host,paths)' },
   force: { kind: 'flag', short: 'f', description: 'read every file again, whatever the parent says' },
   'ignore-inode': { kind: 'flag', env: 'IGNORE_INODE', description: 'a file with another inode number or ctime may be unchanged' },
@@ -32,7 +45,12 @@ export const backupOptions = {
   'with-atime': { kind: 'flag', description: 'save access times too' },
   'dry-run': { kind: 'flag', short: 'n', description: 'say what would be done, write nothing' },
   'skip-if-unchanged': { kind: 'flag', description: 'make no snapshot if it were equal to its parent' },
-  'read-concurrency': { kind: 'number', valueName: 'N', env: 'READ_CONCURRENCY', description: 'how many workers read at once (default: one per core)' },
+  'read-concurrency': {
+    kind: 'number',
+    valueName: 'N',
+    env: 'READ_CONCURRENCY',
+    description: 'how many workers read at once (default: one per core)',
+  },
   'no-scan': { kind: 'flag', description: 'accepted for scripts made for restic: no separate scan is made' },
 } as const satisfies OptionTable;
 

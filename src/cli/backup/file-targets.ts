@@ -17,10 +17,14 @@ export async function collectFileTargets(context: CommandContext, values: Backup
     ...values['files-from-verbatim'].map((path) => ({ form: 'verbatim', path }) as const),
     ...values['files-from-raw'].map((path) => ({ form: 'raw', path }) as const),
   ];
-  const targets = await collectTargets(paths.map((path) => pathBytes(pathText(path))), lists, {
-    readStandardInput: async () => Buffer.concat(await Array.fromAsync(context.stdin as AsyncIterable<Buffer>)),
-    onWarning: (message) => context.events({ kind: 'warning', message }),
-  });
+  const targets = await collectTargets(
+    paths.map((path) => pathBytes(pathText(path))),
+    lists,
+    {
+      readStandardInput: async () => Buffer.concat(await Array.fromAsync(context.stdin as AsyncIterable<Buffer>)),
+      onWarning: (message) => context.events({ kind: 'warning', message }),
+    },
+  );
   const missing = await missingTargets(targets);
   if (missing.length > 0) throw missingError(missing);
   return targets;

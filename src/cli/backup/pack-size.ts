@@ -10,5 +10,7 @@ const largestMib = 128;
 export function packSizeBytes(sizeMib: number | undefined): number {
   if (sizeMib === undefined || sizeMib === 0) return defaultMib * mib;
   if (sizeMib >= smallestMib && sizeMib <= largestMib) return sizeMib * mib;
-  throw new HoldfastError('usage', `--pack-size cannot be ${sizeMib}`, { hint: `Give a number of MiB from ${smallestMib} to ${largestMib}.` });
+  throw new HoldfastError('usage', `--pack-size cannot be ${sizeMib}`, {
+    hint: `Give a number of MiB from ${smallestMib} to ${largestMib}.`,
+  });
 }

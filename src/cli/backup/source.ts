@@ -15,7 +15,7 @@ const defaultFilename = 'stdin';
 export async function openSource(context: CommandContext, values: BackupValues, positionals: readonly string[]): Promise<OpenedSource> {
   const filename = values['stdin-filename'] ?? defaultFilename;
   if (values['stdin-from-command']) return startCommand(context, positionals, filename);
-  const source = values.stdin ? inputTarget(context.stdin, filename) : await fileSource(context, values, positionals);
+  const source = values.stdin ? inputTarget(context.stdin, filename, context.signal) : await fileSource(context, values, positionals);
   return { source, [Symbol.asyncDispose]: async () => {} };
 }
 

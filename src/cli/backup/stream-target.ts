@@ -1,12 +1,14 @@
 /** Standard input, or what a command prints, as the one file of a snapshot. A stream that fails at its end fails the backup. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { StreamTarget } from '../../archiver/backup-options.ts';
+import { throwIfCancelled } from '../../base/cancellation.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { pathBytes, pathText } from '../../patterns/path-text.ts';
 
-export function inputTarget(stdin: Readable, filename: string): StreamTarget {
-  return streamTarget(filename, notEmpty(stdin, 'standard input'));
+/** @param signal ends the waiting for more */
+export function inputTarget(stdin: Readable, filename: string, signal: AbortSignal): StreamTarget {
+  return streamTarget(filename, notEmpty(addAbortSignal(signal, stdin), 'standard input', signal));
 }
 
 /**
@@ -16,9 +18,11 @@ export function inputTarget(stdin: Readable, filename: string): StreamTarget {
 export function commandTarget(args: readonly string[], filename: string, signal: AbortSignal): StreamTarget {
   const [program, ...rest] = args;
   if (program === undefined) {
-    throw new HoldfastError('usage', '--stdin-from-command needs a command', { hint: 'Write it after two dashes: -- pg_dump --dbname app.' });
+    throw new HoldfastError('usage', '--stdin-from-command needs a command', {
+      hint: 'Write it after two dashes: -- pg_dump --dbname app.',
+    });
   }
-  return streamTarget(filename, notEmpty(outputOf(program, rest, signal), `the output of ${program}`));
+  return streamTarget(filename, notEmpty(outputOf(program, rest, signal), `the output of ${program}`, signal));
 }
 
 function streamTarget(filename: string, stream: AsyncIterable<Uint8Array>): StreamTarget {
@@ -26,11 +30,18 @@ function streamTarget(filename: string, stream: AsyncIterable<Uint8Array>): Stre
 }
 
 /** An empty dump is nearly always the sign of something that went wrong before it. */
-async function* notEmpty(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+async function* notEmpty(source: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    yield chunk;
+  try {
+    for await (const chunk of source) {
+      throwIfCancelled(signal);
+      bytes += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    // A stream that the signal tore down says only that it was.
+    throwIfCancelled(signal);
+    throw error;
   }
   if (bytes > 0) return;
   throw new HoldfastError('source-failed', `${name} was empty, no snapshot was made`, { hint: 'Check what should have written there.' });

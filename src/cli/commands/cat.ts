@@ -18,7 +18,9 @@ type Cat = (session: RepositorySession, id: string, context: CommandContext) => 
 
 export const cat = defineCommand({
   synopsis: '[OPTION...] config|masterkey|{key|lock|index|pack|blob} ID|{snapshot|tree} SNAPSHOT[:FOLDER]',
-  details: ['Prints an object of the repository as it is inside: JSON for most, the bytes themselves for packs and blobs. Ids may be abbreviated.'],
+  details: [
+    'Prints an object of the repository as it is inside: JSON for most, the bytes themselves for packs and blobs. Ids may be abbreviated.',
+  ],
   examples: ['holdfast cat config', 'holdfast cat snapshot latest', 'holdfast cat tree latest:/etc'],
   isListing: true,
   options: {},
@@ -31,7 +33,9 @@ export const cat = defineCommand({
     }
     const needsId = kind !== 'config' && kind !== 'masterkey';
     if (needsId !== (id !== undefined) || more.length > 0) {
-      throw new HoldfastError('usage', needsId ? `cat ${kind} needs exactly one id` : `cat ${kind} takes no id`, { hint: 'Add --help to the command to see how it is used.' });
+      throw new HoldfastError('usage', needsId ? `cat ${kind} needs exactly one id` : `cat ${kind} takes no id`, {
+        hint: 'Add --help to the command to see how it is used.',
+      });
     }
     await withReadLock(context, async (session) => print(context, await load(session, id ?? '', context)));
     return 0;
@@ -98,9 +102,12 @@ function findBlob(index: { readonly entryCount: number; idHex(entry: number): st
     if (id.startsWith(prefix)) matches.add(id);
   }
   const [only] = matches;
-  if (only === undefined) throw new HoldfastError('not-found', `no blob has an id that begins with ${JSON.stringify(prefix)}`, { hint: 'Check the id.' });
+  if (only === undefined)
+    throw new HoldfastError('not-found', `no blob has an id that begins with ${JSON.stringify(prefix)}`, { hint: 'Check the id.' });
   if (matches.size === 1) return only as BlobId;
-  throw new HoldfastError('ambiguous', `${matches.size} blobs have ids that begin with ${JSON.stringify(prefix)}`, { hint: 'Give more digits.' });
+  throw new HoldfastError('ambiguous', `${matches.size} blobs have ids that begin with ${JSON.stringify(prefix)}`, {
+    hint: 'Give more digits.',
+  });
 }
 
 function indent(json: Uint8Array): string {

@@ -41,14 +41,20 @@ function show(output: Output, report: CheckReport): void {
     return;
   }
   for (const { message } of report.hints) output.say(`note: ${message}`);
-  output.say(`checked ${count(report.snapshotCount, 'snapshot')}, ${count(report.treeCount, 'tree')}, ${count(report.blobCount, 'blob')}, ${count(report.packCount, 'pack')} in ${formatSeconds(report.secondsElapsed)}`);
+  output.say(
+    `checked ${count(report.snapshotCount, 'snapshot')}, ${count(report.treeCount, 'tree')}, ${count(report.blobCount, 'blob')}, ${count(report.packCount, 'pack')} in ${formatSeconds(report.secondsElapsed)}`,
+  );
   if (report.bytesRead > 0) output.say(`read ${formatBytes(report.bytesRead)} of data`);
-  if (report.unusedBlobCount > 0) output.sayMore(`${count(report.unusedBlobCount, 'blob')} (${formatBytes(report.unusedBytes)}) are used by no snapshot`);
+  if (report.unusedBlobCount > 0)
+    output.sayMore(`${count(report.unusedBlobCount, 'blob')} (${formatBytes(report.unusedBytes)}) are used by no snapshot`);
   if (report.errorCount === 0) output.say('no errors were found');
 }
 
 function adviceFor({ brokenPacks, brokenSnapshots, suggestRepairIndex }: CheckReport): string {
-  if (brokenPacks.length > 0) return 'Data is damaged or lost. Copy the repository before you repair anything, then see which files use it: holdfast find --pack ID.';
+  if (brokenPacks.length > 0)
+    return 'Data is damaged or lost. Copy the repository before you repair anything, then see which files use it: holdfast find --pack ID.';
   if (brokenSnapshots.length > 0) return 'Some snapshots cannot be read. The others are whole.';
-  return suggestRepairIndex ? 'The index is damaged: the data may still be whole. Copy the repository before you repair it.' : 'The errors above say what is wrong.';
+  return suggestRepairIndex
+    ? 'The index is damaged: the data may still be whole. Copy the repository before you repair it.'
+    : 'The errors above say what is wrong.';
 }

@@ -41,4 +41,6 @@ export function defineCommand<const T extends OptionTable>(command: Command<T>):
 }
 
 /** A command of some table: `run` is only ever called with values that its own table made. */
-export type AnyCommand = Omit<Command, 'run'> & { run(context: CommandContext, values: never, positionals: readonly string[]): Promise<number | undefined> };
+export type AnyCommand = Omit<Command, 'run'> & {
+  run(context: CommandContext, values: never, positionals: readonly string[]): Promise<number | undefined>;
+};

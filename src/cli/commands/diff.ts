@@ -47,7 +47,9 @@ export const diff = defineCommand({
       return failureCount + totals.missingBlobs.length;
     });
     if (failed === 0) return 0;
-    throw new HoldfastError('damaged', `the comparison is incomplete: ${failed} directories or blobs could not be read`, { hint: 'Run a check of the repository.' });
+    throw new HoldfastError('damaged', `the comparison is incomplete: ${failed} directories or blobs could not be read`, {
+      hint: 'Run a check of the repository.',
+    });
   },
 });
 

@@ -20,7 +20,11 @@ export const dump = defineCommand({
     'Writes a file of a snapshot to standard output. A folder becomes a tar archive, or with --archive zip a zip archive; / is the whole snapshot.',
     'With :FOLDER behind the snapshot, names in the archive begin below that folder.',
   ],
-  examples: ['holdfast dump latest /etc/passwd', 'holdfast dump latest:/home/me / > me.tar', 'holdfast dump --archive zip --target etc.zip latest /etc'],
+  examples: [
+    'holdfast dump latest /etc/passwd',
+    'holdfast dump latest:/home/me / > me.tar',
+    'holdfast dump --archive zip --target etc.zip latest /etc',
+  ],
   isListing: true,
   options: {
     ...latestSnapshotOptions,
@@ -53,7 +57,12 @@ export const dump = defineCommand({
 
 type FileReader = Parameters<typeof fileContent>[0];
 
-async function copyFile(reader: FileReader, node: Parameters<typeof fileContent>[1] | undefined, target: ContentTarget, { signal }: RepositorySession): Promise<void> {
+async function copyFile(
+  reader: FileReader,
+  node: Parameters<typeof fileContent>[1] | undefined,
+  target: ContentTarget,
+  { signal }: RepositorySession,
+): Promise<void> {
   if (node === undefined) throw new HoldfastError('internal', 'a file to dump has no node');
   for await (const chunk of fileContent(reader, node, signal)) await target.write(chunk);
 }

@@ -40,7 +40,8 @@ export const find = defineCommand({
   isListing: true,
   options: findOptions,
   async run(context, values, positionals) {
-    if (positionals.length === 0) throw new HoldfastError('usage', 'nothing to search for is named', { hint: 'Give one or more patterns.' });
+    if (positionals.length === 0)
+      throw new HoldfastError('usage', 'nothing to search for is named', { hint: 'Give one or more patterns.' });
     const query = values.blob || values.tree || values.pack ? undefined : entryQuery(values, positionals);
     if ([values.blob, values.tree, values.pack].filter(Boolean).length > 1) {
       throw new HoldfastError('usage', '--blob, --tree and --pack contradict each other', { hint: 'Give one of them.' });
@@ -49,7 +50,11 @@ export const find = defineCommand({
       const chosen = await chooseSnapshots(context, session, values.snapshot, values);
       using reader = await openReader(session);
       const objects = query === undefined ? objectQuery(reader, values, positionals) : undefined;
-      const printer = new FoundPrinter(context.output, { isLong: values.long, isHumanReadable: values['human-readable'], isForObjects: query === undefined });
+      const printer = new FoundPrinter(context.output, {
+        isLong: values.long,
+        isHumanReadable: values['human-readable'],
+        isForObjects: query === undefined,
+      });
       const ordered = values.reverse ? chosen.snapshots : chosen.snapshots.toReversed();
       for (const snapshot of ordered) {
         const scope = scopeOf(context, session, reader, snapshot);
@@ -76,7 +81,9 @@ function entryQuery(values: FindValues, patterns: readonly string[]): EntryQuery
 function objectQuery(reader: RepositoryReader, values: FindValues, ids: readonly string[]): ObjectQuery {
   for (const id of ids) {
     if (/^[0-9a-f]{4,64}$/.test(id)) continue;
-    throw new HoldfastError('usage', `${JSON.stringify(id)} is not the beginning of an id`, { hint: 'Give at least four hexadecimal digits.' });
+    throw new HoldfastError('usage', `${JSON.stringify(id)} is not the beginning of an id`, {
+      hint: 'Give at least four hexadecimal digits.',
+    });
   }
   if (values.pack) return objectsOfPacks(reader.index, ids);
   return { blobs: values.blob ? ids : [], trees: values.tree ? ids : [] };

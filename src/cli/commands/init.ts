@@ -15,7 +15,11 @@ export const init = defineCommand({
   ],
   examples: ['holdfast init --repo /srv/backup --password-file /etc/holdfast/password'],
   options: {
-    'repository-version': { kind: 'text', valueName: 'VERSION', description: 'format version: 2, latest or stable, which all mean 2 (default: stable)' },
+    'repository-version': {
+      kind: 'text',
+      valueName: 'VERSION',
+      description: 'format version: 2, latest or stable, which all mean 2 (default: stable)',
+    },
   },
   async run(context, values, positionals) {
     exactArguments(positionals, []);

@@ -24,7 +24,8 @@ export const keyList = defineCommand({
 
 function print({ output, events }: CommandContext, { keys, damaged }: KeyList): void {
   if (output.isJson) output.json(keys.map(keyJson));
-  else for (const line of renderTable({ headings: [' ID', 'User', 'Host', 'Created'], rows: keys.map(keyRow), footer: [] })) output.line(line);
+  else
+    for (const line of renderTable({ headings: [' ID', 'User', 'Host', 'Created'], rows: keys.map(keyRow), footer: [] })) output.line(line);
   for (const { error } of damaged) {
     events({ kind: 'failure', operation: 'index', error: { code: error.code, message: error.message, context: error.context } });
   }

@@ -51,7 +51,9 @@ export const ls = defineCommand({
 
 function parseDirectory(text: string): TreePath {
   if (text.startsWith('/')) return parsePath(text);
-  throw new HoldfastError('usage', `${JSON.stringify(text)} is no absolute path`, { hint: 'Paths in a snapshot begin with a slash, as ls prints them.' });
+  throw new HoldfastError('usage', `${JSON.stringify(text)} is no absolute path`, {
+    hint: 'Paths in a snapshot begin with a slash, as ls prints them.',
+  });
 }
 
 type PrintNode = (path: TreePath, node: TreeNode) => void;

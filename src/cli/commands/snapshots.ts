@@ -41,10 +41,17 @@ export const snapshots = defineCommand({
 function printJson({ output }: CommandContext, groups: readonly SnapshotGroup[], isGrouped: boolean): void {
   const lists = groups.map((group) => `[${group.snapshots.map((snapshot) => snapshotJson(snapshot)).join(',')}]`);
   if (!isGrouped) output.line(lists[0] ?? '[]');
-  else output.line(`[${groups.map((group, index) => `{"group_key":${JSON.stringify(groupKeyOf(group))},"snapshots":${lists[index]}}`).join(',')}]`);
+  else
+    output.line(
+      `[${groups.map((group, index) => `{"group_key":${JSON.stringify(groupKeyOf(group))},"snapshots":${lists[index]}}`).join(',')}]`,
+    );
 }
 
-function printTables({ output }: CommandContext, groups: readonly SnapshotGroup[], { isCompact, isGrouped }: { isCompact: boolean; isGrouped: boolean }): void {
+function printTables(
+  { output }: CommandContext,
+  groups: readonly SnapshotGroup[],
+  { isCompact, isGrouped }: { isCompact: boolean; isGrouped: boolean },
+): void {
   for (const [index, group] of groups.entries()) {
     if (isGrouped) output.line(`${index === 0 ? '' : '\n'}${groupHeading(group)}`);
     printTable(output, group.snapshots, isCompact);

@@ -55,7 +55,10 @@ function statsJson({ totalSizeBytes, totalFileCount, totalBlobCount, snapshotsCo
   };
 }
 
-function statsLines(mode: StatsMode, { totalSizeBytes, totalFileCount, totalBlobCount, snapshotsCount, compression }: SnapshotStats): string[] {
+function statsLines(
+  mode: StatsMode,
+  { totalSizeBytes, totalFileCount, totalBlobCount, snapshotsCount, compression }: SnapshotStats,
+): string[] {
   const lines: [string, string | undefined][] = [
     ['Snapshots processed', String(snapshotsCount)],
     ['Total Blob Count', totalBlobCount > 0 ? String(totalBlobCount) : undefined],

@@ -22,7 +22,8 @@ function parse(args: readonly string[], variables: Record<string, string> = {}) 
 }
 
 function usageError(message: RegExp, hint = /./) {
-  return (error: unknown) => error instanceof HoldfastError && error.code === 'usage' && message.test(error.message) && hint.test(error.hint ?? '');
+  return (error: unknown) =>
+    error instanceof HoldfastError && error.code === 'usage' && message.test(error.message) && hint.test(error.hint ?? '');
 }
 
 describe('options of the command line', () => {

@@ -52,7 +52,12 @@ function findSpec(token: OptionToken, table: OptionTable): OptionSpec {
 
 export function unknownOption(rawName: string, table: OptionTable, hint?: string): HoldfastError {
   const names = Object.entries(table).filter(([, spec]) => spec.isHidden !== true);
-  const nearest = rawName.startsWith('--') ? suggest(rawName.slice(2), names.map(([name]) => name)) : undefined;
+  const nearest = rawName.startsWith('--')
+    ? suggest(
+        rawName.slice(2),
+        names.map(([name]) => name),
+      )
+    : undefined;
   const suggestion = nearest === undefined ? 'Add --help to the command to see its options.' : `Did you mean --${nearest}?`;
   return new HoldfastError('usage', `the option ${rawName} is not known`, { hint: hint ?? suggestion });
 }
@@ -65,12 +70,19 @@ function collect(given: Map<string, OptionValue[]>, token: OptionToken, spec: Op
     return;
   }
   if (takesValue(spec)) {
-    throw new HoldfastError('usage', `the option ${token.rawName} needs a value`, { hint: `Write ${token.rawName} ${spec.valueName ?? 'VALUE'}.` });
+    throw new HoldfastError('usage', `the option ${token.rawName} needs a value`, {
+      hint: `Write ${token.rawName} ${spec.valueName ?? 'VALUE'}.`,
+    });
   }
   list.push(spec.kind === 'count' ? countOf(list) + 1 : true);
 }
 
-function addVariables(given: Map<string, OptionValue[]>, origins: Map<string, ValueOrigin>, table: OptionTable, environment: Environment): void {
+function addVariables(
+  given: Map<string, OptionValue[]>,
+  origins: Map<string, ValueOrigin>,
+  table: OptionTable,
+  environment: Environment,
+): void {
   for (const [name, spec] of Object.entries(table)) {
     if (spec.env === undefined || given.has(name)) continue;
     const variable = environment.find(spec.env);

@@ -15,7 +15,9 @@ export async function readNewPassword(context: CommandContext, values: Values<ty
   const file = values['new-password-file'];
   if (values['new-insecure-no-password']) {
     if (file === undefined) return '';
-    throw new HoldfastError('usage', '--new-insecure-no-password and --new-password-file contradict each other', { hint: 'Give one of them.' });
+    throw new HoldfastError('usage', '--new-insecure-no-password and --new-password-file contradict each other', {
+      hint: 'Give one of them.',
+    });
   }
   if (file === undefined) return await askNewPassword(context, 'enter new password: ');
   const password = await passwordFromFile(file, '--new-password-file');

@@ -22,7 +22,8 @@ export async function configuredPassword(context: CommandContext): Promise<strin
   const isPlainNearer = plain !== undefined && plain.origin < (chosen?.origin ?? valueOrigin.none);
   if (globals['insecure-no-password']) return withoutPassword(chosen !== undefined || plain !== undefined);
   if (chosen === undefined || isPlainNearer) return plain?.value;
-  const password = chosen.name === 'password-file' ? await passwordFromFile(chosen.value) : await passwordFromCommand(chosen.value, context.signal);
+  const password =
+    chosen.name === 'password-file' ? await passwordFromFile(chosen.value) : await passwordFromCommand(chosen.value, context.signal);
   if (password === '') throw emptyPassword(chosen.name === 'password-file' ? `the file ${chosen.value}` : 'the password command');
   return password;
 }

@@ -9,7 +9,15 @@ export interface PromptTerminal {
 
 // Longer than any password: input without end shall not fill the memory.
 const maxLineBytes = 64 * 1024;
-const key = { interrupt: 0x03, endOfInput: 0x04, backspace: 0x08, newline: 0x0a, carriageReturn: 0x0d, clearLine: 0x15, erase: 0x7f } as const;
+const key = {
+  interrupt: 0x03,
+  endOfInput: 0x04,
+  backspace: 0x08,
+  newline: 0x0a,
+  carriageReturn: 0x0d,
+  clearLine: 0x15,
+  erase: 0x7f,
+} as const;
 
 /** @throws HoldfastError `cancelled` on Ctrl-C or when the signal fires; `usage` when the input ends before a line */
 export async function askPassword(question: string, terminal: PromptTerminal, signal: AbortSignal): Promise<string> {

@@ -23,7 +23,10 @@ describe('the words of a password command', () => {
 
   for (const command of ['', '   ', '""', 'echo "x', "echo 'x"]) {
     test(`cannot be told from ${JSON.stringify(command)}`, () => {
-      assert.throws(() => splitShellWords(command, 'the password command'), (error) => error instanceof HoldfastError && error.code === 'usage');
+      assert.throws(
+        () => splitShellWords(command, 'the password command'),
+        (error) => error instanceof HoldfastError && error.code === 'usage',
+      );
     });
   }
 });

@@ -33,7 +33,14 @@ describe('names for a terminal', () => {
 
 describe('a table', () => {
   test('is as wide as its widest cells and counts wide characters twice', () => {
-    const lines = renderTable({ headings: ['ID', 'Name'], rows: [[['1'], ['日本']], [['22'], ['a', 'b']]], footer: ['2 rows'] });
+    const lines = renderTable({
+      headings: ['ID', 'Name'],
+      rows: [
+        [['1'], ['日本']],
+        [['22'], ['a', 'b']],
+      ],
+      footer: ['2 rows'],
+    });
     assert.deepEqual(lines, ['ID  Name', '--------', '1   日本', '22  a', '    b', '--------', '2 rows']);
   });
 

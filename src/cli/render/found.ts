@@ -54,7 +54,10 @@ export class FoundPrinter {
     if (this.#output.isJson) return;
     for (const [id, kind] of this.#objectIds) {
       const entries = index.findAll(idToBytes(id), kind === 'tree' ? treeBlob : dataBlob).filter((entry) => index.packOf(entry) >= 0);
-      for (const entry of entries) this.#output.line(`${kind} ${id} is in pack ${index.packIdHex(index.packOf(entry))}, ${index.lengthOf(entry)} bytes at ${index.offsetOf(entry)}`);
+      for (const entry of entries)
+        this.#output.line(
+          `${kind} ${id} is in pack ${index.packIdHex(index.packOf(entry))}, ${index.lengthOf(entry)} bytes at ${index.offsetOf(entry)}`,
+        );
     }
     if (this.#objectIds.size === 0) this.#output.line(`nothing was found of ${[...query.blobs, ...query.trees].join(', ')}`);
   }

@@ -68,7 +68,10 @@ export class JsonRenderer implements Renderer {
     this.#failureCount += 1;
     const common = { message_type: 'error', error_code: error.code };
     if (operation === 'check') this.#output.complain(jsonText({ ...common, message: error.message }));
-    else this.#output.complain(jsonText({ ...common, error: { message: error.message }, during: phaseNames[operation] ?? operation, item: path ?? '' }));
+    else
+      this.#output.complain(
+        jsonText({ ...common, error: { message: error.message }, during: phaseNames[operation] ?? operation, item: path ?? '' }),
+      );
   }
 }
 

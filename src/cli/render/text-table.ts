@@ -16,7 +16,16 @@ export function renderTable(table: TextTable): string[] {
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width, 0) + cellGap.length * (widths.length - 1));
   const rows = table.rows.map((row) => renderRow(row, widths));
   const body = table.isSpaced === true ? rows.flatMap((row, index) => (index === 0 ? row : ['', ...row])) : rows.flat();
-  return [...renderRow(table.headings.map((heading) => [heading]), widths), rule, ...body, rule, ...table.footer];
+  return [
+    ...renderRow(
+      table.headings.map((heading) => [heading]),
+      widths,
+    ),
+    rule,
+    ...body,
+    rule,
+    ...table.footer,
+  ];
 }
 
 function columnWidth(heading: string, rows: TextTable['rows'], column: number): number {

@@ -10,7 +10,7 @@ import type { BlobId, IndexId, PackId } from '../../base/ids.ts';
 import { encodeIndex, type IndexedPack } from '../../format/index-file.ts';
 import type { LocatedBlob } from '../../format/pack-header.ts';
 import type { Backend } from '../../storage/backend.ts';
-import type { FinishedPack } from '../../workers/archive/messages.ts';
+import { blobCountOf, type FinishedPack, wordsPerBlob } from '../../workers/archive/messages.ts';
 import { assignBlobs } from '../../workers/archive/pack-writer.ts';
 import type { IndexTable } from '../../workers/index-table.ts';
 
@@ -62,7 +62,7 @@ export class PackLedger {
     assignBlobs(index, pack);
     if (this.#durable.length === 0) this.#oldestMs = monotonicMs();
     this.#durable.push({ id: pack.id, blobs: pack.blobs });
-    this.#blobCount += pack.blobs.length / 3;
+    this.#blobCount += blobCountOf(pack);
     this.#packCount++;
     if (this.#blobCount >= maxBlobsPerIndex || monotonicMs() - this.#oldestMs >= maxIndexAgeMs) await this.#writeIndex();
   }
@@ -78,7 +78,7 @@ export class PackLedger {
   #indexedPack(id: PackId, entries: Uint32Array): IndexedPack {
     const { index } = this.#options;
     const blobs: LocatedBlob[] = [];
-    for (let at = 0; at < entries.length; at += 3) {
+    for (let at = 0; at < entries.length; at += wordsPerBlob) {
       const entry = entries[at] ?? 0;
       const uncompressedLength = index.plainLengthOf(entry);
       const blob = {

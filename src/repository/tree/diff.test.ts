@@ -72,7 +72,15 @@ describe('the difference of two trees', () => {
     const changes: string[] = [];
     const failures: string[] = [];
     const onChange = ({ path, modifier }: { path: string; modifier: string }) => changes.push(`${modifier} ${path}`);
-    await diffTrees({ source: trees, index: trees.index, before, after, withMetadata: false, onChange, onFailure: (path) => failures.push(path) });
+    await diffTrees({
+      source: trees,
+      index: trees.index,
+      before,
+      after,
+      withMetadata: false,
+      onChange,
+      onFailure: (path) => failures.push(path),
+    });
     assert.deepEqual(failures, ['/d']);
     assert.deepEqual(changes, ['M? /e/f']);
   });

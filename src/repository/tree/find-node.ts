@@ -41,5 +41,7 @@ async function findChild(source: TreeSource, tree: BlobId, directory: TreePath, 
 
 function directoryTree(node: TreeNode, path: TreePath): BlobId {
   if (node.type === 'dir') return subtreeOf(node, displayPath(path));
-  throw new HoldfastError('not-found', `the path ${displayPath(path)} is no directory but a ${node.type}`, { context: { path: displayPath(path) } });
+  throw new HoldfastError('not-found', `the path ${displayPath(path)} is no directory but a ${node.type}`, {
+    context: { path: displayPath(path) },
+  });
 }

@@ -25,5 +25,7 @@ function findPacks(index: IndexTable, prefixes: readonly string[]): Set<number> 
     }
   }
   if (missing.size === 0) return wanted;
-  throw new HoldfastError('not-found', `no pack of the index has an id that begins with ${[...missing].join(', ')}`, { hint: 'Check the ids.' });
+  throw new HoldfastError('not-found', `no pack of the index has an id that begins with ${[...missing].join(', ')}`, {
+    hint: 'Check the ids.',
+  });
 }

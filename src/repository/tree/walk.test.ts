@@ -9,7 +9,11 @@ import { walkTree } from './walk.ts';
 
 const sketch = { etc: { passwd: 'root', ssh: { key: 'k' } }, 'etc-more': 'x', home: {}, über: 'y' };
 
-async function visit(trees: MemoryTrees, root: ReturnType<MemoryTrees['store']>, decide = (_path: string) => 'enter' as 'enter' | 'skip' | 'stop') {
+async function visit(
+  trees: MemoryTrees,
+  root: ReturnType<MemoryTrees['store']>,
+  decide = (_path: string) => 'enter' as 'enter' | 'skip' | 'stop',
+) {
   const seen: string[] = [];
   const isWhole = await walkTree(trees, root, {
     onEntry: ({ path }) => {
@@ -25,7 +29,18 @@ describe('a walk through a tree', () => {
   test('visits directories before what is in them, names in the order of their bytes', async () => {
     const trees = new MemoryTrees();
     const { seen, isWhole } = await visit(trees, trees.store(sketch));
-    const expected = ['/etc', '/etc/passwd', '/etc/ssh', '/etc/ssh/key', '/etc/ssh left', '/etc left', '/etc-more', '/home', '/home left', '/über'];
+    const expected = [
+      '/etc',
+      '/etc/passwd',
+      '/etc/ssh',
+      '/etc/ssh/key',
+      '/etc/ssh left',
+      '/etc left',
+      '/etc-more',
+      '/home',
+      '/home left',
+      '/über',
+    ];
     assert.deepEqual(seen, expected);
     assert.equal(isWhole, true);
   });
@@ -33,7 +48,13 @@ describe('a walk through a tree', () => {
   test('leaves out what the visitor skips and ends where it stops', async () => {
     const trees = new MemoryTrees();
     const root = trees.store(sketch);
-    assert.deepEqual((await visit(trees, root, (path) => (path === '/etc' ? 'skip' : 'enter'))).seen, ['/etc', '/etc-more', '/home', '/home left', '/über']);
+    assert.deepEqual((await visit(trees, root, (path) => (path === '/etc' ? 'skip' : 'enter'))).seen, [
+      '/etc',
+      '/etc-more',
+      '/home',
+      '/home left',
+      '/über',
+    ]);
     const stopped = await visit(trees, root, (path) => (path === '/etc/passwd' ? 'stop' : 'enter'));
     assert.deepEqual(stopped, { seen: ['/etc', '/etc/passwd'], isWhole: false });
   });
@@ -69,7 +90,8 @@ describe('a path in a snapshot', () => {
   test('that is not there, or leads through a file, is named', async () => {
     const trees = new MemoryTrees();
     const root = trees.store(sketch);
-    const isNotFound = (path: string) => (error: unknown) => error instanceof HoldfastError && error.code === 'not-found' && error.message.includes(path);
+    const isNotFound = (path: string) => (error: unknown) =>
+      error instanceof HoldfastError && error.code === 'not-found' && error.message.includes(path);
     await assert.rejects(findNode(trees, root, '/etc/shadow/x'), isNotFound('/etc/shadow'));
     await assert.rejects(findNode(trees, root, '/etc/passwd/x'), isNotFound('/etc/passwd'));
     await assert.rejects(findSubtree(trees, root, '/etc-more'), isNotFound('/etc-more'));

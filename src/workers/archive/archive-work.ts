@@ -1,4 +1,5 @@
 /** Answers the requests of a backup's main thread. */
+import { toErrorRecord } from '../../base/errors.ts';
 import { posixError } from '../../posix/errno.ts';
 import { encodeTree } from '../../format/tree.ts';
 import { AT_EMPTY_PATH } from '../../posix/constants.ts';
@@ -18,6 +19,7 @@ import type {
   IndexFileRequest,
   MergeRequest,
   MetadataRequest,
+  StreamChunkRequest,
 } from './messages.ts';
 import { fieldsOf, isSameMetadata } from './node-fields.ts';
 import { openFlags } from './open-entry.ts';
@@ -46,11 +48,11 @@ export class ArchiveWork {
       case 'file':
         return this.#file(request);
       case 'cut':
-        return findCuts(this.#context, request);
+        return unlessUnreadable(() => findCuts(this.#context, request));
       case 'chunks':
-        return storeChunks(this.#context, request);
+        return unlessUnreadable(() => storeChunks(this.#context, request));
       case 'stream-chunk':
-        return { kind: 'blobs', ids: [this.#context.store.save(dataBlob, new Uint8Array(request.memory, 0, request.length))] };
+        return this.#streamChunk(request);
       case 'tree':
         return { kind: 'tree', id: this.#context.store.save(treeBlob, encodeTree(request.nodes)) };
       case 'metadata':
@@ -60,6 +62,13 @@ export class ArchiveWork {
       case 'merge':
         return this.#merge(request);
     }
+  }
+
+  #streamChunk({ memory, length }: StreamChunkRequest): ArchiveResponse {
+    const { store, counters } = this.#context;
+    const before = counters.dataAdded();
+    const id = store.save(dataBlob, new Uint8Array(memory, 0, length));
+    return { kind: 'blobs', ids: [id], ...counters.dataAdded(before) };
   }
 
   #file(request: FileRequest): ArchiveResponse {
@@ -109,6 +118,16 @@ export class ArchiveWork {
 
 function filled(part: Part): ArchiveResponse {
   return { kind: 'filled', part };
+}
+
+/** One file that cannot be read is left out; what goes wrong with the repository ends the run. */
+function unlessUnreadable(read: () => ArchiveResponse): ArchiveResponse {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SourceFailure)) throw error;
+    return { kind: 'unreadable', error: toErrorRecord(error.failure) };
+  }
 }
 
 function mergedName(type: BlobType): string {

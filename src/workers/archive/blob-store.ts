@@ -3,6 +3,7 @@ import type { BlobId } from '../../base/ids.ts';
 import type { Compressor } from '../../compression/compressor.ts';
 import { type Sealer, sealOverhead, sealStart } from '../../crypto/sealer.ts';
 import { sha256Hex } from '../../crypto/sha256.ts';
+import { compressedEntryBytes, plainEntryBytes } from '../../format/pack-header.ts';
 import { dataBlob, type BlobType, type IndexTable } from '../index-table.ts';
 import { Counter, type Counters } from './counters.ts';
 import type { PackWriter } from './pack-writer.ts';
@@ -33,6 +34,7 @@ export class BlobStore {
 
   /** Stores the blob unless the repository has it. @returns its id */
   save(type: BlobType, plain: Uint8Array): BlobId {
+    if (type === dataBlob) this.#options.counters.add(Counter.doneBytes, plain.length);
     const id = sha256Hex(plain) as BlobId;
     this.#id.write(id, 'hex');
     const entry = this.#options.index.claim(this.#id, type);
@@ -41,7 +43,7 @@ export class BlobStore {
   }
 
   #store(entry: number, type: BlobType, plain: Uint8Array): void {
-    const { dataCompressor, treeCompressor, sealer, packs, counters } = this.#options;
+    const { dataCompressor, treeCompressor, sealer, packs } = this.#options;
     const compressor = type === dataBlob ? dataCompressor : treeCompressor;
     this.#makeRoom(plain.length);
     // An empty blob cannot be marked as compressed: its length before compression would be 0.
@@ -49,13 +51,20 @@ export class BlobStore {
     const frame = this.#sealed.subarray(sealStart);
     const frameLength = compressor === undefined || plain.length === 0 ? 0 : compressor.compress(plain, frame);
     const payload = frameLength === 0 ? plain : frame.subarray(0, frameLength);
-    const isData = type === dataBlob;
-    counters.add(isData ? Counter.dataBlobs : Counter.treeBlobs, 1);
-    counters.add(isData ? Counter.dataBytes : Counter.treeBytes, plain.length);
-    counters.add(isData ? Counter.dataPackedBytes : Counter.treePackedBytes, payload.length + sealOverhead);
+    this.#count(type, plain.length, payload.length + sealOverhead + (frameLength === 0 ? plainEntryBytes : compressedEntryBytes));
     if (packs === undefined) return;
     const length = sealer.seal(payload, this.#sealed);
-    (isData ? packs.data : packs.tree).add(entry, this.#sealed.subarray(0, length), frameLength === 0 ? 0 : plain.length);
+    const writer = type === dataBlob ? packs.data : packs.tree;
+    writer.add(entry, this.#sealed.subarray(0, length), frameLength === 0 ? 0 : plain.length);
+  }
+
+  /** @param packedBytes with the blob's entry in the header of its pack, as restic counts */
+  #count(type: BlobType, plainBytes: number, packedBytes: number): void {
+    const { counters } = this.#options;
+    const isData = type === dataBlob;
+    counters.add(isData ? Counter.dataBlobs : Counter.treeBlobs, 1);
+    counters.add(isData ? Counter.dataBytes : Counter.treeBytes, plainBytes);
+    counters.add(isData ? Counter.dataPackedBytes : Counter.treePackedBytes, packedBytes);
   }
 
   #makeRoom(plainLength: number): void {

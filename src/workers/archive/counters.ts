@@ -17,9 +17,26 @@ export const Counter = {
   treePackedBytes: 11,
   /** Sizes of all files of the snapshot, unchanged ones too. */
   processedBytes: 12,
+  /** The same while it grows, chunk by chunk: for progress within large files. */
+  doneBytes: 13,
 } as const;
 
 export type CounterIndex = (typeof Counter)[keyof typeof Counter];
+
+/** What became of a file, compared with the parent snapshot. */
+export type FileChange = 'new' | 'modified' | 'unchanged';
+
+export const fileCounters: Readonly<Record<FileChange, CounterIndex>> = {
+  new: Counter.filesNew,
+  modified: Counter.filesChanged,
+  unchanged: Counter.filesUnmodified,
+};
+
+/** Bytes of data that were new, and what they take in the repository. */
+export interface Added {
+  readonly addedBytes: number;
+  readonly addedPackedBytes: number;
+}
 
 /** A row fills whole cache lines, so that two workers never write the same line. */
 const rowLength = 16;
@@ -46,6 +63,20 @@ export class Counters {
 
   get(counter: CounterIndex): number {
     return this.#values[counter] ?? 0;
+  }
+
+  /** A file that is in the snapshot now. */
+  countFile(change: FileChange, sizeBytes: number): void {
+    this.add(fileCounters[change], 1);
+    this.add(Counter.processedBytes, sizeBytes);
+  }
+
+  /** What this row's owner has added so far, or since then. */
+  dataAdded(before?: Added): Added {
+    return {
+      addedBytes: this.get(Counter.dataBytes) - (before?.addedBytes ?? 0),
+      addedPackedBytes: this.get(Counter.dataPackedBytes) - (before?.addedPackedBytes ?? 0),
+    };
   }
 }
 

@@ -10,9 +10,10 @@ const pathMaxBytes = 4096;
 /** Components of 255 bytes at most: this many bytes of path are always open in one step. */
 const stepBytes = 3584;
 
+/** A buffer of its own: one out of Node's pool would drag the pool's 8 KB along in every message between threads. */
 export function joinPath(folder: Uint8Array, name: Uint8Array): Buffer {
   const needsSlash = folder.length > 0 && folder.at(-1) !== slash;
-  const joined = Buffer.allocUnsafe(folder.length + (needsSlash ? 1 : 0) + name.length);
+  const joined = Buffer.allocUnsafeSlow(folder.length + (needsSlash ? 1 : 0) + name.length);
   joined.set(folder);
   if (needsSlash) joined[folder.length] = slash;
   joined.set(name, joined.length - name.length);
@@ -46,7 +47,10 @@ export function descend(libc: Libc, path: Uint8Array): { dirFd: number; rest: Ui
   let rest = path;
   while (rest.length >= pathMaxBytes) {
     const end = rest.lastIndexOf(slash, stepBytes);
-    if (end <= 0) return { dirFd, rest, result: minusErrno('ENAMETOOLONG') };
+    if (end <= 0) {
+      if (dirFd !== AT_FDCWD) libc.close(dirFd);
+      return { dirFd: AT_FDCWD, rest, result: minusErrno('ENAMETOOLONG') };
+    }
     const next = libc.openAt(
       dirFd,
       cName(rest.subarray(0, end)),

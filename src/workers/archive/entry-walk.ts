@@ -184,33 +184,30 @@ export class EntryWalk {
     parentTree: string | undefined,
   ): (string | HoleToken)[] {
     const parts: (string | HoleToken)[] = [];
-    for (let at = 0; at < names.length; at++) {
-      const share = at % shareableNames === shareableNames - 1 ? this.#giveAway(frame, names, at, parentTree) : undefined;
+    /** What lies behind `end`, the first names last. */
+    const shares: HoleToken[] = [];
+    let end = names.length;
+    for (let at = 0; at < end; at++) {
+      const isTimeToShare = at % shareableNames === shareableNames - 1 && end - at >= 2 * shareableNames;
+      if (isTimeToShare && this.#context.takesOffer()) {
+        const middle = at + Math.ceil((end - at) / 2);
+        shares.push(this.#giveAway(frame, names.slice(middle, end), parentTree));
+        end = middle;
+      }
       const name = names[at] ?? '';
       const part = this.#save(frame, name, Buffer.from(name, 'latin1'), previous.get(quotedOf(name)), false);
       if (part !== undefined && part !== '') parts.push(part);
-      if (share !== undefined) {
-        parts.push(...this.#children(frame, names.slice(at + 1, share.from), previous, parentTree), share.token);
-        break;
-      }
     }
-    return parts;
+    return [...parts, ...shares.reverse()];
   }
 
-  /** Gives the later half of the names that are left to a worker that has nothing to do. */
-  #giveAway(
-    frame: DirectoryFrame,
-    names: readonly string[],
-    at: number,
-    parentTree: string | undefined,
-  ): { token: HoleToken; from: number } | undefined {
-    if (names.length - at < 2 * shareableNames || !this.#context.takesOffer()) return undefined;
-    const from = at + 1 + Math.ceil((names.length - at - 1) / 2);
+  /** Gives names to a worker that has nothing to do. @returns the hole that they leave */
+  #giveAway(frame: DirectoryFrame, names: readonly string[], parentTree: string | undefined): HoleToken {
     const token = this.#context.newToken();
-    const given = names.slice(from).map((name) => Buffer.from(name, 'latin1'));
+    const given = names.map((name) => Buffer.from(name, 'latin1'));
     const { path, snapshotPath } = frame;
     this.#context.tell({ kind: 'offer', request: { kind: 'names', token, path, snapshotPath, parentTree, names: given } });
-    return { token, from };
+    return token;
   }
 
   #excluded(path: string): undefined {

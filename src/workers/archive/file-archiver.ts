@@ -7,13 +7,13 @@ import { contentIdAt, contentLength, encodeContent, encodeNodeFields, type NodeF
 import type { ParentEntry } from '../../format/parent-entries.ts';
 import type { QuotedName } from '../../format/go-quote.ts';
 import { dataBlob } from '../index-table.ts';
-import { Counter } from './counters.ts';
+import { type Added, Counter, type FileChange } from './counters.ts';
 import type { DirectoryFrame } from './directory-frame.ts';
 import { latin1, nameBytes, quotedOf } from './entry-names.ts';
 import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
 import type { Part } from './entry-walk.ts';
 import { type ArchiveResponse, type FileRequest, sharedFileBytes } from './messages.ts';
-import { fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
+import { changeOf, fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
 import { openFlags, openReadable } from './open-entry.ts';
 import { fromSource, SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -22,6 +22,7 @@ import type { WorkerContext } from './worker-context.ts';
 const offeredFileBytes = 1 << 20;
 
 const linkTargetMaxBytes = 1 << 16;
+const nothingAdded: Added = { addedBytes: 0, addedPackedBytes: 0 };
 
 export class FileArchiver {
   readonly #context: WorkerContext;
@@ -73,7 +74,8 @@ export class FileArchiver {
     const fields = fieldsOf(stat, this.#quoted(snapshotName), begin.withAtime);
     if ((stat.mode & S_IFMT) === S_IFLNK) fields.linkTarget = this.#readLink(frame, name);
     this.readAttributes(fields, frame.attributePath(name), () => frame.pathText(name));
-    this.#report(previous === undefined ? 'new' : isSameMetadata(fields, previous) ? 'unchanged' : 'modified', frame.pathOf(name), 0);
+    const change = previous === undefined ? 'new' : isSameMetadata(fields, previous) ? 'unchanged' : 'modified';
+    this.#report(change, () => frame.pathOf(name), 0);
     return encodeNodeFields(fields, 'null');
   }
 
@@ -96,20 +98,22 @@ export class FileArchiver {
 
   #store(fd: number, fields: NodeFields, previous: ParentEntry | undefined, path: () => Uint8Array): string {
     const { files, counters } = this.#context;
-    const before = this.#added();
-    const content = files.store(fd, Number(fields.size), path);
-    fields.size = content.sizeBytes;
-    counters.add(previous === undefined ? Counter.filesNew : Counter.filesChanged, 1);
-    counters.add(Counter.processedBytes, content.sizeBytes);
-    this.#report(previous === undefined ? 'new' : 'modified', path(), content.sizeBytes, before);
-    return encodeNodeFields(fields, encodeContent(content.ids));
+    const before = counters.dataAdded();
+    const { ids, sizeBytes } = files.store(fd, Number(fields.size), path);
+    fields.size = sizeBytes;
+    const content = encodeContent(ids);
+    const change = changeOf(fields, content, previous);
+    counters.countFile(change, sizeBytes);
+    this.#report(change, path, sizeBytes, counters.dataAdded(before));
+    return encodeNodeFields(fields, content);
   }
 
   #unchanged(fields: NodeFields, previous: ParentEntry, frame: DirectoryFrame, name: string): string {
     const { counters } = this.#context;
-    counters.add(Counter.filesUnmodified, 1);
-    counters.add(Counter.processedBytes, Number(fields.size));
-    if (this.#context.begin.reportItems) this.#report('unchanged', frame.pathOf(name), Number(fields.size));
+    const sizeBytes = Number(fields.size);
+    counters.countFile('unchanged', sizeBytes);
+    counters.add(Counter.doneBytes, sizeBytes);
+    this.#report('unchanged', () => frame.pathOf(name), sizeBytes);
     return encodeNodeFields(fields, previous.content);
   }
 
@@ -164,16 +168,8 @@ export class FileArchiver {
     return undefined;
   }
 
-  #added(): { bytes: number; packed: number } {
-    const { counters } = this.#context;
-    return { bytes: counters.get(Counter.dataBytes), packed: counters.get(Counter.dataPackedBytes) };
-  }
-
-  #report(action: 'new' | 'modified' | 'unchanged', path: Uint8Array, sizeBytes: number, before?: { bytes: number; packed: number }): void {
+  #report(action: FileChange, path: () => Uint8Array, sizeBytes: number, added: Added = nothingAdded): void {
     if (!this.#context.begin.reportItems) return;
-    const now = this.#added();
-    const addedBytes = before === undefined ? 0 : now.bytes - before.bytes;
-    const addedPackedBytes = before === undefined ? 0 : now.packed - before.packed;
-    this.#context.tell({ kind: 'items', items: [{ action, path: printablePath(path), sizeBytes, addedBytes, addedPackedBytes }] });
+    this.#context.tell({ kind: 'items', items: [{ action, path: printablePath(path()), sizeBytes, ...added }] });
   }
 }

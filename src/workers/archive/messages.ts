@@ -12,6 +12,7 @@ import type { NodeFields } from '../../format/node-encoder.ts';
 import type { ParentEntry } from '../../format/parent-entries.ts';
 import type { FileSelection } from '../../selection/selection.ts';
 import type { BlobType, IndexTableMemory } from '../index-table.ts';
+import type { Added, FileChange } from './counters.ts';
 
 export type HoleToken = number;
 
@@ -98,18 +99,23 @@ export interface FileRequest {
   readonly isSequential?: boolean;
 }
 
-/** Find the next cuts of a very large file from `offset` on, at most about `spanBytes` of it. */
-export interface CutRequest {
-  readonly kind: 'cut';
+/** Descriptors belong to the whole process: any thread can read from one. */
+export interface OpenFile {
   readonly fd: number;
+  /** For messages. */
+  readonly path: Uint8Array;
+}
+
+/** Find the next cuts of a very large file from `offset` on, at most about `spanBytes` of it. */
+export interface CutRequest extends OpenFile {
+  readonly kind: 'cut';
   readonly offset: number;
   readonly spanBytes: number;
 }
 
 /** Store these consecutive chunks of an open file. */
-export interface ChunksRequest {
+export interface ChunksRequest extends OpenFile {
   readonly kind: 'chunks';
-  readonly fd: number;
   readonly offset: number;
   readonly lengths: readonly number[];
 }
@@ -179,7 +185,10 @@ export type ArchiveResponse =
   /** A very large file, opened and described: main has it cut and stored by all workers, then makes its node. */
   | { readonly kind: 'large'; readonly fd: number; readonly fields: NodeFields }
   | { readonly kind: 'cuts'; readonly lengths: readonly number[]; readonly isEnd: boolean }
-  | { readonly kind: 'blobs'; readonly ids: readonly BlobId[] }
+  | ({ readonly kind: 'blobs'; readonly ids: readonly BlobId[] } & Added)
+  /** The file is shorter than it was when it was cut. */
+  | { readonly kind: 'shrunk' }
+  | { readonly kind: 'unreadable'; readonly error: ErrorRecord }
   | { readonly kind: 'tree'; readonly id: string }
   | {
       readonly kind: 'metadata';
@@ -202,6 +211,13 @@ export interface FinishedPack extends UnfinishedPack {
   readonly id: PackId;
 }
 
+/** Words for each blob in `blobs`. */
+export const wordsPerBlob = 3;
+
+export function blobCountOf({ blobs }: UnfinishedPack): number {
+  return blobs.length / wordsPerBlob;
+}
+
 export type ArchiveNotice =
   | { readonly kind: 'pack'; readonly pack: FinishedPack }
   | {
@@ -220,10 +236,8 @@ export type ArchiveNotice =
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'items'; readonly items: readonly ArchivedItem[] };
 
-export interface ArchivedItem {
-  readonly action: 'new' | 'modified' | 'unchanged' | 'excluded';
+export interface ArchivedItem extends Added {
+  readonly action: FileChange | 'excluded';
   readonly path: string;
   readonly sizeBytes: number;
-  readonly addedBytes: number;
-  readonly addedPackedBytes: number;
 }

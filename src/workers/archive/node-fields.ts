@@ -7,6 +7,7 @@ import type { ParentEntry } from '../../format/parent-entries.ts';
 import { groupName, userName } from '../../posix/accounts.ts';
 import type { FileStat } from '../../posix/statx.ts';
 import { listAttributes, type AttributeTarget } from '../../posix/xattrs.ts';
+import type { FileChange } from './counters.ts';
 import type { ChangeRules } from './messages.ts';
 
 /** Everything but link target and extended attributes. */
@@ -49,6 +50,12 @@ export function isFileChanged(fields: NodeFields, previous: ParentEntry, rules: 
   if (!isSameTime(previous.mtime, fields.mtimeSec, fields.mtimeNs)) return true;
   if (!rules.ignoreCtime && !isSameTime(previous.ctime, fields.ctimeSec, fields.ctimeNs)) return true;
   return !rules.ignoreInode && Number(previous.inode) !== Number(fields.inode);
+}
+
+/** What a file is that was read: it may prove to be the same although something spoke for a change, or its content was lost. */
+export function changeOf(fields: NodeFields, content: string, previous: ParentEntry | undefined): FileChange {
+  if (previous === undefined) return 'new';
+  return previous.content === content && isSameMetadata(fields, previous) ? 'unchanged' : 'modified';
 }
 
 /** Two nodes of the same name: equal in all that tells a change. */

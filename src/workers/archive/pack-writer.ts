@@ -10,11 +10,10 @@ import { type Sealer, sealOverhead } from '../../crypto/sealer.ts';
 import { IncrementalSha256 } from '../../crypto/sha256.ts';
 import { encodeHeaderEntries, encodeHeaderLength, maxHeaderEntries, type PackedBlob } from '../../format/pack-header.ts';
 import { type BlobType, dataBlob, type IndexTable } from '../index-table.ts';
-import type { FinishedPack, UnfinishedPack } from './messages.ts';
+import { type FinishedPack, type UnfinishedPack, wordsPerBlob } from './messages.ts';
 
 /** Writes of this size reach the throughput of the page cache; larger ones only take memory. */
 const bufferBytes = 1 << 20;
-const triple = 3;
 const firstBlobs = 512;
 
 export interface PackWriterOptions {
@@ -38,7 +37,7 @@ export class PackWriter {
   #path = '';
   #sequence = 0;
   #sizeBytes = 0;
-  #blobs = new Uint32Array(firstBlobs * triple);
+  #blobs = new Uint32Array(firstBlobs * wordsPerBlob);
   #blobCount = 0;
 
   constructor(options: PackWriterOptions) {
@@ -86,7 +85,7 @@ export class PackWriter {
     } finally {
       closeSync(source);
     }
-    for (let at = 0; at < part.blobs.length; at += triple) {
+    for (let at = 0; at < part.blobs.length; at += wordsPerBlob) {
       this.#remember(part.blobs[at] ?? 0, part.blobs[at + 1] ?? 0, part.blobs[at + 2] ?? 0);
     }
     unlinkSync(part.stagedPath);
@@ -120,7 +119,7 @@ export class PackWriter {
   }
 
   #remember(entry: number, length: number, plainLength: number): void {
-    const at = this.#blobCount * triple;
+    const at = this.#blobCount * wordsPerBlob;
     if (at === this.#blobs.length) {
       const larger = new Uint32Array(this.#blobs.length * 2);
       larger.set(this.#blobs);
@@ -133,7 +132,7 @@ export class PackWriter {
   }
 
   #takenBlobs(): Uint32Array {
-    return this.#blobs.slice(0, this.#blobCount * triple);
+    return this.#blobs.slice(0, this.#blobCount * wordsPerBlob);
   }
 
   #writeHeader(blobs: Uint32Array): void {
@@ -149,13 +148,13 @@ export class PackWriter {
     this.#fd = -1;
     this.#sizeBytes = 0;
     this.#blobCount = 0;
-    this.#blobs = new Uint32Array(firstBlobs * triple);
+    this.#blobs = new Uint32Array(firstBlobs * wordsPerBlob);
   }
 }
 
 function packedBlobs(index: IndexTable, type: BlobType, blobs: Uint32Array): PackedBlob[] {
   const packed: PackedBlob[] = [];
-  for (let at = 0; at < blobs.length; at += triple) {
+  for (let at = 0; at < blobs.length; at += wordsPerBlob) {
     const blob = {
       id: index.idHex(blobs[at] ?? 0) as BlobId,
       type: type === dataBlob ? 'data' : 'tree',
@@ -171,7 +170,7 @@ function packedBlobs(index: IndexTable, type: BlobType, blobs: Uint32Array): Pac
 export function assignBlobs(index: IndexTable, pack: FinishedPack): number {
   const number = index.addPack(idToBytes(pack.id));
   let offset = 0;
-  for (let at = 0; at < pack.blobs.length; at += triple) {
+  for (let at = 0; at < pack.blobs.length; at += wordsPerBlob) {
     const length = pack.blobs[at + 1] ?? 0;
     index.assign(pack.blobs[at] ?? 0, number, offset, length, pack.blobs[at + 2] ?? 0);
     offset += length;

@@ -1,4 +1,5 @@
 /** What all parts of one archive worker share, made when main says `begin`. */
+import { threadId } from 'node:worker_threads';
 import { systemRandomness } from '../../base/clock.ts';
 import { type HoldfastError, toErrorRecord } from '../../base/errors.ts';
 import { Chunker } from '../../chunker/chunker.ts';
@@ -33,6 +34,7 @@ export class WorkerContext {
   readonly #hunger: Int32Array;
   readonly #worker: number;
   #nextToken = 1;
+  #nextWriter = 0;
 
   constructor(data: ArchiveWorkerData, begin: BeginRequest) {
     this.begin = begin;
@@ -54,12 +56,14 @@ export class WorkerContext {
 
   packWriter(type: BlobType, name: string): PackWriter {
     const { index, sealer, begin } = this;
+    // The staging folder is this process's, and a thread's number is never used twice in it.
+    const unique = `${threadId}-${this.#nextWriter++}`;
     return new PackWriter({
       type,
       index,
       sealer,
       stagingFolder: begin.stagingFolder,
-      name: `${name}-${process.pid}-${this.#worker}`,
+      name: `${name}-${unique}`,
       packSizeBytes: begin.packSizeBytes,
       onFinished: (pack) => this.tell({ kind: 'pack', pack }),
     });

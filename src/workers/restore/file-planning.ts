@@ -100,7 +100,10 @@ export class FilePlanning {
   }
 
   #warnOfSize(path: () => PathText, node: TreeNode, sizeBytes: number): void {
-    this.#context.warnOf(path(), `the snapshot gives it ${node.size ?? 0} bytes, but its content has ${sizeBytes}: the content is restored`);
+    this.#context.warnOf(
+      path(),
+      `the snapshot gives it ${node.size ?? 0} bytes, but its content has ${sizeBytes}: the content is restored`,
+    );
   }
 }
 

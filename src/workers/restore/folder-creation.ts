@@ -74,9 +74,13 @@ export class FolderCreation {
   #makeWay(dirFd: number, name: Uint8Array): void {
     const { libc, rules } = this.#context;
     if (rules.overwrite === 'never') {
-      throw new HoldfastError('storage-failed', 'something that is no directory stands where a directory belongs, and nothing may be overwritten', {
-        hint: 'Move it away, or choose another --overwrite.',
-      });
+      throw new HoldfastError(
+        'storage-failed',
+        'something that is no directory stands where a directory belongs, and nothing may be overwritten',
+        {
+          hint: 'Move it away, or choose another --overwrite.',
+        },
+      );
     }
     if (!rules.isDryRun) removeExisting(libc, dirFd, name, false);
   }

@@ -13,7 +13,6 @@ import { readTree } from './tree-walk.ts';
 import { TreeRemoval } from './tree-removal.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-
 const listFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 const thisDirectory = cName('.');
 
@@ -74,7 +73,6 @@ export class UnexpectedEntries {
     this.#context.tellItem('deleted', path, 0);
   }
 }
-
 
 function nameText(node: TreeNode): string {
   return isPlain(node.name) ? node.name : unquoteName(node.name).toString('latin1');

@@ -6,7 +6,8 @@ import { directoryWord, fileWord, type RestorePlan, rootDirectory } from './rest
 export function directoryPath(plan: RestorePlan, directory: number): PathText {
   const names: string[] = [];
   // Not recursive: a path may have more names than the stack has room.
-  for (let at = directory; at !== rootDirectory; at = plan.directories.get(at, directoryWord.parent)) names.push(nameText(plan.directoryName(at)));
+  for (let at = directory; at !== rootDirectory; at = plan.directories.get(at, directoryWord.parent))
+    names.push(nameText(plan.directoryName(at)));
   return `/${names.reverse().join('/')}` as PathText;
 }
 

@@ -1,0 +1,91 @@
+/** From the command line to the tables: script/bench calls this. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { newestRestic } from '../support/peers.ts';
+import { type BenchOptions, parseBenchOptions, usage } from './bench-options.ts';
+import { type Contestant, contestant } from './contestants.ts';
+import { type Corpus, type CorpusName, makeCorpus } from './corpora.ts';
+import { busyWarning, describeMachine } from './machine.ts';
+import { measurePlace } from './measure-place.ts';
+import { installPacked } from './packed-holdfast.ts';
+import { withTables } from './performance-page.ts';
+import { closePlace, openPlace, type Place, removeTree } from './place.ts';
+import type { Measurement } from './round.ts';
+import { compareRounds } from './statistics.ts';
+import { type Conditions, renderTables } from './tables.ts';
+
+const checkout = fileURLToPath(new URL('../../', import.meta.url));
+const performancePage = join(checkout, 'docs/performance.md');
+
+/** @returns the exit code */
+export async function runBench(args: readonly string[]): Promise<number> {
+  const cleanUps: (() => void)[] = [];
+  const cleanUp = () => {
+    for (const one of cleanUps.splice(0).toReversed()) one();
+  };
+  process.once('SIGINT', () => {
+    cleanUp();
+    process.exit(130);
+  });
+  try {
+    const options = parseBenchOptions(args);
+    if (options === undefined) process.stdout.write(usage);
+    else await measureAll(options, cleanUps);
+    return 0;
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  } finally {
+    cleanUp();
+  }
+}
+
+async function measureAll(options: BenchOptions, cleanUps: (() => void)[]): Promise<void> {
+  const notes = [busyWarning()].filter((note) => note !== undefined);
+  for (const note of notes) console.error(note);
+  const scratch = mkdtempSync(join(tmpdir(), 'holdfast-bench-tools-'));
+  cleanUps.push(() => removeTree(scratch));
+  const contestants = bringContestants(options, scratch);
+  const corpora = options.corpora.map((name) => makeCorpus(name, options.scale));
+  const places: Place[] = [];
+  const measurements: Measurement[] = [];
+  for (const wanted of options.places) {
+    const place = openPlace(wanted);
+    places.push(place);
+    cleanUps.push(() => closePlace(place));
+    const remake = (name: CorpusName, share: number) => makeCorpus(name, options.scale * share);
+    measurements.push(...(await measurePlace({ place, corpora, contestants, remake, notes })));
+    closePlace(place);
+  }
+  report(options, measurements, { ...conditionsOf(contestants, corpora, places), notes: [...scaleNote(options), ...notes] });
+}
+
+function bringContestants({ holdfast }: BenchOptions, scratch: string): Contestant[] {
+  const restic = newestRestic();
+  if (restic === undefined) throw new Error('the newest restic is not on this machine');
+  if (holdfast === undefined) console.error('building, packing and installing Holdfast');
+  return [contestant('restic', restic.path), contestant('holdfast', holdfast ?? installPacked(checkout, scratch))];
+}
+
+function conditionsOf(contestants: readonly Contestant[], corpora: readonly Corpus[], places: readonly Place[]): Omit<Conditions, 'notes'> {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(),
+    versions: [...contestants.map(({ version }) => version).toReversed(), `Node ${process.versions.node}`],
+    fileSystems: Object.fromEntries(places.map(({ name, fileSystem }) => [name, fileSystem])),
+    corpora,
+  };
+}
+
+function scaleNote({ scale }: BenchOptions): string[] {
+  return scale === 1 ? [] : [`only ${scale} of the full amount of data was used`];
+}
+
+function report({ rawFile, isWriting }: BenchOptions, measurements: readonly Measurement[], conditions: Conditions): void {
+  const tables = renderTables(conditions, compareRounds(measurements));
+  console.log(tables);
+  if (rawFile !== undefined) writeFileSync(rawFile, `${JSON.stringify({ conditions, measurements }, null, 2)}\n`);
+  if (isWriting) writeFileSync(performancePage, withTables(readFileSync(performancePage, 'utf8'), tables));
+}
