@@ -1,11 +1,13 @@
 /** The course of one backup: what is asked of the workers, and what becomes of their answers. */
-import { posix } from 'node:path';
-import { HoldfastError } from '../base/errors.ts';
+import { cancellationOf, throwIfCancelled } from '../base/cancellation.ts';
+import { asHoldfastError, type ErrorRecord, HoldfastError, toErrorRecord } from '../base/errors.ts';
 import type { IndexId } from '../base/ids.ts';
+import { encodeNodeFields } from '../format/node-encoder.ts';
 import { PackLedger } from '../repository/index/pack-ledger.ts';
 import { targetDevices } from '../selection/devices.ts';
 import type { FileSelection } from '../selection/selection.ts';
-import { Counter, type Counters } from '../workers/archive/counters.ts';
+import { Counter, type Counters, type FileChange } from '../workers/archive/counters.ts';
+import { printablePath } from '../workers/archive/entry-paths.ts';
 import {
   type ArchiveNotice,
   type ArchiveResponse,
@@ -14,15 +16,17 @@ import {
   sharedFileBytes,
   type UnfinishedPack,
 } from '../workers/archive/messages.ts';
+import { changeOf } from '../workers/archive/node-fields.ts';
+import { SourceFailure } from '../workers/archive/source-failure.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../workers/index-table.ts';
 import { ArchiveProgress } from './archive-progress.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
 import { groupUnfinished } from './merge-plan.ts';
-import { type ArchivePool, storeSharedFile } from './shared-file-job.ts';
+import { type ArchivePool, type StoredFile, storeSharedFile } from './shared-file-job.ts';
 import { SizeEstimate, type Totals } from './size-estimate.ts';
 import { saveStream } from './stream-source.ts';
 import { summaryOf } from './summary.ts';
-import { saveTargets } from './target-saver.ts';
+import { absolute, saveTargets } from './target-saver.ts';
 import { TreeAssembly } from './tree-assembly.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -48,6 +52,7 @@ export class BackupRun {
   readonly #ledger: PackLedger;
   readonly #sharedFiles = new Turnstile(sharedFilesAtOnce);
   readonly #fatal = Promise.withResolvers<never>();
+  #devices: ReadonlyMap<string, string> = new Map();
   #failureCount = 0;
   #isStopped = false;
 
@@ -71,9 +76,34 @@ export class BackupRun {
     });
   }
 
+  /** @throws HoldfastError; then nothing is under way any more that others could see */
   async run(): Promise<BackupResult> {
+    const { signal, options } = this.#parts;
+    const onAbort = (): void => this.stop(signal === undefined ? undefined : cancellationOf(signal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // Met at once, and not only when the first index is due.
+    options.permission.catch((error: unknown) => this.stop(error));
+    try {
+      return await this.#saveSnapshot();
+    } catch (error) {
+      await this.#abandon(error);
+      throw asHoldfastError(error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Afterwards the lock may be released: an index that came later could name packs that somebody has removed meanwhile. */
+  async #abandon(error: unknown): Promise<void> {
+    this.stop(error);
+    await this.#parts.pool.close();
+    await this.#ledger.quiesce();
+  }
+
+  async #saveSnapshot(): Promise<BackupResult> {
     const { clock, events, isDryRun, parent, skipIfUnchanged } = this.#parts.options;
     const startNs = clock.nowNs();
+    this.#devices = await allowedDevices(this.#parts.options.source);
     const estimate = this.#startEstimate();
     using _progress = new ArchiveProgress(
       this.#parts.counterMemory,
@@ -83,7 +113,7 @@ export class BackupRun {
     );
     const tree = await Promise.race([this.#saveAll(), this.#fatal.promise]).finally(estimate.stop);
     const summary = summaryOf(this.#parts.counterMemory, startNs, clock.nowNs());
-    await this.#parts.options.permission;
+    await Promise.race([this.#parts.options.permission, this.#fatal.promise]);
     if (this.#isStopped) await this.#fatal.promise;
     const isSkipped = isDryRun || (skipIfUnchanged && parent?.tree === tree);
     const snapshotId = isSkipped ? undefined : await this.#parts.options.saveSnapshot(tree, summary);
@@ -94,9 +124,8 @@ export class BackupRun {
     const { source, estimateTotals } = this.#parts.options;
     if (source.kind !== 'files' || !estimateTotals) return { totals: undefined, stop: () => {} };
     const ended = new AbortController();
-    const estimate = new SizeEstimate(neededSelection(source.selection), new Map());
-    const paths = source.paths.map((path) => Buffer.from(posix.resolve(process.cwd(), path.toString('latin1')), 'latin1'));
-    void estimate.count(paths, ended.signal);
+    const estimate = new SizeEstimate(neededSelection(source.selection), this.#devices);
+    void estimate.count(source.paths.map(absolute), ended.signal);
     return {
       get totals() {
         return estimate.totals;
@@ -105,6 +134,7 @@ export class BackupRun {
     };
   }
 
+  /** Ends the run with this error, before it writes anything else that others can see. */
   stop(error: unknown): void {
     this.#isStopped = true;
     this.#fatal.reject(error);
@@ -120,8 +150,7 @@ export class BackupRun {
         this.#takeOffer(notice.request).catch(this.#fatal.reject);
         return;
       case 'failure':
-        this.#failureCount++;
-        return this.#parts.options.events({ kind: 'failure', operation: 'backup', path: notice.path, error: notice.error });
+        return this.#reportFailure(notice.path, notice.error);
       case 'warning':
         return this.#parts.options.events({ kind: 'warning', message: notice.message });
       case 'items':
@@ -129,11 +158,16 @@ export class BackupRun {
     }
   }
 
+  #reportFailure(path: string, error: ErrorRecord): void {
+    this.#failureCount++;
+    this.#parts.options.events({ kind: 'failure', operation: 'backup', path, error });
+  }
+
   /** @returns the id of the root tree, when everything is durable and indexed */
   async #saveAll(): Promise<string> {
     await this.#parts.pool.setUp(await this.#beginRequest());
     const tree = await this.#saveSource();
-    this.#parts.signal?.throwIfAborted();
+    throwIfCancelled(this.#parts.signal);
     await this.#flush();
     return tree;
   }
@@ -145,7 +179,7 @@ export class BackupRun {
       assembly: this.#assembly,
       saveTree: (nodes: readonly string[]) => this.#saveTree(nodes),
       countDirectory: (isNew: boolean, isSame: boolean) => this.#countDirectory(isNew, isSame),
-      countFile: (sizeBytes: number) => this.#countFile(true, sizeBytes),
+      countFile: (sizeBytes: number) => this.#parts.counters.countFile('new', sizeBytes),
       timeNs: this.#parts.options.timeNs,
       polynomial: this.#parts.repository.config.polynomial,
     };
@@ -170,8 +204,7 @@ export class BackupRun {
       reportItems,
       changes,
       selection: source.kind === 'files' ? neededSelection(source.selection) : undefined,
-      allowedDevices:
-        source.kind === 'files' && source.selection.oneFileSystem ? await targetDevices(source.paths, process.cwd()) : new Map(),
+      allowedDevices: this.#devices,
     };
   }
 
@@ -188,11 +221,26 @@ export class BackupRun {
     if (answer.kind === 'filled' && typeof answer.part !== 'number') this.#assembly.fill(request.token, answer.part);
   }
 
-  async #saveShared(request: FileRequest, answer: Extract<ArchiveResponse, { kind: 'large' }>): Promise<void> {
-    const stored = await storeSharedFile(this.#parts.pool, answer);
-    if (stored === undefined) return await this.#saveOffer({ ...request, isSequential: true });
-    this.#countFile(request.previous === undefined, stored.sizeBytes);
-    this.#assembly.fill(request.token, stored.text);
+  async #saveShared(request: FileRequest, { fd, fields }: Extract<ArchiveResponse, { kind: 'large' }>): Promise<void> {
+    const { path, token, previous } = request;
+    try {
+      const stored = await storeSharedFile(this.#parts.pool, { fd, path, fields });
+      if (stored === undefined) return await this.#saveOffer({ ...request, isSequential: true });
+      this.#countFile(path, stored, changeOf(stored.fields, stored.content, previous));
+      this.#assembly.fill(token, encodeNodeFields(stored.fields, stored.content));
+    } catch (error) {
+      if (!(error instanceof SourceFailure)) throw error;
+      this.#reportFailure(printablePath(path), toErrorRecord(error.failure));
+      this.#assembly.fill(token, undefined);
+    }
+  }
+
+  #countFile(path: Uint8Array, { fields, addedBytes, addedPackedBytes }: StoredFile, change: FileChange): void {
+    const { counters, options } = this.#parts;
+    const sizeBytes = Number(fields.size);
+    counters.countFile(change, sizeBytes);
+    if (!options.reportItems) return;
+    options.events({ kind: 'item', action: change, path: printablePath(path), sizeBytes, addedBytes, addedPackedBytes });
   }
 
   async #saveTree(nodes: readonly string[]): Promise<string> {
@@ -202,18 +250,13 @@ export class BackupRun {
   }
 
   async #saveIndex(json: Uint8Array): Promise<IndexId> {
-    await this.#parts.options.permission;
+    await Promise.race([this.#parts.options.permission, this.#fatal.promise]);
     if (this.#isStopped) await this.#fatal.promise;
     return await this.#parts.repository.saveIndex(json);
   }
 
   #countDirectory(isNew: boolean, isSame: boolean): void {
     this.#parts.counters.add(isNew ? Counter.dirsNew : isSame ? Counter.dirsUnmodified : Counter.dirsChanged, 1);
-  }
-
-  #countFile(isNew: boolean, sizeBytes: number): void {
-    this.#parts.counters.add(isNew ? Counter.filesNew : Counter.filesChanged, 1);
-    this.#parts.counters.add(Counter.processedBytes, sizeBytes);
   }
 
   /** Ends the packs that are not full, several workers' in one where they fit, and waits until all is durable. */
@@ -225,6 +268,12 @@ export class BackupRun {
     await Promise.all(groups.map((parts) => this.#parts.pool.run({ kind: 'merge', type: parts[0]?.type ?? dataBlob, parts })));
     await this.#ledger.settle();
   }
+}
+
+/** For `oneFileSystem`. */
+async function allowedDevices(source: BackupOptions['source']): Promise<ReadonlyMap<string, string>> {
+  if (source.kind !== 'files' || !source.selection.oneFileSystem) return new Map();
+  return await targetDevices(source.paths, process.cwd());
 }
 
 /** Undefined where no rule says anything: then no path needs to be put together. */

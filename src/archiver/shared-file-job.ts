@@ -1,13 +1,16 @@
 /** A very large file, cut by one worker at a time and stored by all of them. */
 import { closeSync } from 'node:fs';
-import { HoldfastError } from '../base/errors.ts';
-import { encodeContent, encodeNodeFields, type NodeFields } from '../format/node-encoder.ts';
+import { fromErrorRecord, HoldfastError } from '../base/errors.ts';
 import type { BlobId } from '../base/ids.ts';
-import type { ArchiveRequest, ArchiveResponse } from '../workers/archive/messages.ts';
+import { encodeContent, type NodeFields } from '../format/node-encoder.ts';
+import type { Added } from '../workers/archive/counters.ts';
+import type { ArchiveNotice, ArchiveRequest, ArchiveResponse, OpenFile } from '../workers/archive/messages.ts';
+import { SourceFailure } from '../workers/archive/source-failure.ts';
 import type { WorkerPool } from '../workers/pool.ts';
-import type { ArchiveNotice } from '../workers/archive/messages.ts';
 
 export type ArchivePool = WorkerPool<ArchiveRequest, ArchiveResponse, ArchiveNotice>;
+
+type Batch = Extract<ArchiveResponse, { kind: 'blobs' }>;
 
 /** What a cutter looks through in one request: some 50 chunks, so that the others never wait for it. */
 const cutSpanBytes = 64 << 20;
@@ -16,57 +19,74 @@ const maxAheadBytes = 192 << 20;
 /** Bytes of chunks in one request: enough work for a message, few enough to share evenly. */
 const chunkBatchBytes = 4 << 20;
 
-export interface SharedFile {
-  readonly fd: number;
+export interface SharedFile extends OpenFile {
   readonly fields: NodeFields;
+}
+
+/** The node that the file gets, and what it cost. */
+export interface StoredFile extends Added {
+  /** As read: with the size that it had then. */
+  readonly fields: NodeFields;
+  /** JSON text of the ids. */
+  readonly content: string;
 }
 
 /**
  * Stores the file's content and closes it.
- * @returns the text of its node and its size as read; undefined when it became shorter meanwhile and must be read anew
+ * @returns undefined when it became shorter meanwhile and must be read anew
+ * @throws SourceFailure when it cannot be read
  */
-export async function storeSharedFile(pool: ArchivePool, file: SharedFile): Promise<{ text: string; sizeBytes: number } | undefined> {
+export async function storeSharedFile(pool: ArchivePool, file: SharedFile): Promise<StoredFile | undefined> {
   try {
-    const content = await new SharedFileJob(pool, file.fd).run();
-    const text = encodeNodeFields({ ...file.fields, size: content.sizeBytes }, encodeContent(content.ids));
-    return { text, sizeBytes: content.sizeBytes };
+    const { ids, sizeBytes, ...added } = await new SharedFileJob(pool, file).run();
+    return { fields: { ...file.fields, size: sizeBytes }, content: encodeContent(ids), ...added };
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'partial') return undefined;
+    if (error === shrunk) return undefined;
     throw error;
   } finally {
     closeSync(file.fd);
   }
 }
 
+/** Thrown among the functions of this file only. */
+const shrunk = new Error('the file became shorter while it was read');
+
+interface StoredContent extends Added {
+  readonly ids: readonly BlobId[];
+  readonly sizeBytes: number;
+}
+
 class SharedFileJob {
   readonly #pool: ArchivePool;
-  readonly #fd: number;
-  readonly #batches: Promise<readonly BlobId[]>[] = [];
+  readonly #file: OpenFile;
+  readonly #batches: Promise<Batch>[] = [];
+  #hasFailed = false;
   #aheadBytes = 0;
   #wake: (() => void) | undefined;
 
-  constructor(pool: ArchivePool, fd: number) {
+  constructor(pool: ArchivePool, { fd, path }: OpenFile) {
     this.#pool = pool;
-    this.#fd = fd;
+    this.#file = { fd, path };
   }
 
-  async run(): Promise<{ ids: BlobId[]; sizeBytes: number }> {
+  async run(): Promise<StoredContent> {
     try {
       const sizeBytes = await this.#cutAll();
-      const ids = (await Promise.all(this.#batches)).flat();
-      return { ids, sizeBytes };
+      const batches = await Promise.all(this.#batches);
+      const sum = (key: keyof Added): number => batches.reduce((total, batch) => total + batch[key], 0);
+      return { ids: batches.flatMap((batch) => batch.ids), sizeBytes, addedBytes: sum('addedBytes'), addedPackedBytes: sum('addedPackedBytes') };
     } finally {
       // No worker may read from the descriptor once it is closed.
       await Promise.allSettled(this.#batches);
     }
   }
 
+  /** @returns how many bytes there are; fewer when storing them has failed */
   async #cutAll(): Promise<number> {
     for (let offset = 0; ; ) {
-      const cuts = await this.#pool.run({ kind: 'cut', fd: this.#fd, offset, spanBytes: cutSpanBytes }, 'urgent');
-      if (cuts.kind !== 'cuts') throw new HoldfastError('internal', `a cutter answered '${cuts.kind}'`);
+      const cuts = accepted('cuts', await this.#pool.run({ kind: 'cut', ...this.#file, offset, spanBytes: cutSpanBytes }, 'urgent'));
       offset = this.#storeAll(offset, cuts.lengths);
-      if (cuts.isEnd) return offset;
+      if (cuts.isEnd || this.#hasFailed) return offset;
       while (this.#aheadBytes > maxAheadBytes) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
@@ -90,19 +110,35 @@ class SharedFileJob {
 
   #start(offset: number, lengths: readonly number[], bytes: number): void {
     const batch = this.#store(offset, lengths, bytes);
-    // A failure is met where all batches are awaited; until then it is nobody's.
-    batch.catch(() => {});
+    // The failure itself is met where all batches are awaited.
+    batch.catch(() => {
+      this.#hasFailed = true;
+    });
     this.#batches.push(batch);
   }
 
-  async #store(offset: number, lengths: readonly number[], bytes: number): Promise<readonly BlobId[]> {
+  async #store(offset: number, lengths: readonly number[], bytes: number): Promise<Batch> {
     this.#aheadBytes += bytes;
     try {
-      const stored = await this.#pool.run({ kind: 'chunks', fd: this.#fd, offset, lengths }, 'in-turn');
-      return stored.kind === 'blobs' ? stored.ids : [];
+      return accepted('blobs', await this.#pool.run({ kind: 'chunks', ...this.#file, offset, lengths }));
     } finally {
       this.#aheadBytes -= bytes;
       this.#wake?.();
     }
   }
+}
+
+/** @throws SourceFailure, `shrunk` */
+function accepted<Kind extends ArchiveResponse['kind']>(kind: Kind, answer: ArchiveResponse): Extract<ArchiveResponse, { kind: Kind }> {
+  if (answer.kind === 'unreadable') throw new SourceFailure(fromErrorRecord(answer.error));
+  if (answer.kind === 'shrunk') throw shrunk;
+  if (!isOfKind(kind, answer)) throw new HoldfastError('internal', `a worker answered '${answer.kind}' where '${kind}' belongs`);
+  return answer;
+}
+
+function isOfKind<Kind extends ArchiveResponse['kind']>(
+  kind: Kind,
+  answer: ArchiveResponse,
+): answer is Extract<ArchiveResponse, { kind: Kind }> {
+  return answer.kind === kind;
 }

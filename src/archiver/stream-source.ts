@@ -18,11 +18,11 @@ const folderMode = 0o040755;
 
 /** @returns the id of the root tree. @throws HoldfastError when the stream, or what made it, failed: then nothing refers to it */
 export async function saveStream(services: SaveServices & { readonly polynomial: bigint }, target: StreamTarget): Promise<string> {
-  const [content] = await Promise.all([new StreamCutter(services).store(target.stream), target.finished]);
   const names = splitPath(target.filename);
-  const fields = streamFields(services.timeNs);
   const leaf = names.at(-1);
   if (leaf === undefined) throw new HoldfastError('usage', 'the name for the stream has no file name in it');
+  const [content] = await Promise.all([new StreamCutter(services).store(target.stream), target.finished]);
+  const fields = streamFields(services.timeNs);
   services.countFile(content.sizeBytes);
   let node = encodeNodeFields({ ...fields, nameQuoted: quoteName(leaf), size: content.sizeBytes }, encodeContent(content.ids));
   for (const name of names.slice(0, -1).reverse()) node = await folderAround(services, fields, name, node);
@@ -44,6 +44,8 @@ class StreamCutter {
   readonly #chunker: Chunker;
   readonly #stored: Promise<BlobId>[] = [];
   readonly #free: SharedArrayBuffer[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  #hasFailed = false;
   #waiting: ((memory: SharedArrayBuffer) => void) | undefined;
   #sizeBytes = 0;
   #start = 0;
@@ -58,15 +60,21 @@ class StreamCutter {
 
   async store(stream: AsyncIterable<Uint8Array>): Promise<{ ids: BlobId[]; sizeBytes: number }> {
     try {
-      for await (const piece of stream) await this.#take(piece);
-      await this.#cutAll(true);
+      // A stream may never end, or rest for hours: a failure does not wait for it.
+      await Promise.race([this.#cutStream(stream), this.#failed.promise]);
       return { ids: await Promise.all(this.#stored), sizeBytes: this.#sizeBytes };
     } finally {
       await Promise.allSettled(this.#stored);
     }
   }
 
+  async #cutStream(stream: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const piece of stream) await this.#take(piece);
+    await this.#cutAll(true);
+  }
+
   async #take(piece: Uint8Array): Promise<void> {
+    if (this.#hasFailed) await this.#failed.promise;
     const { buffer } = this.#chunker;
     for (let taken = 0; taken < piece.length; ) {
       if (this.#end === buffer.length) this.#moveToFront();
@@ -100,8 +108,10 @@ class StreamCutter {
     const memory = this.#free.pop() ?? (await new Promise<SharedArrayBuffer>((resolve) => (this.#waiting = resolve)));
     new Uint8Array(memory).set(chunk);
     const stored = this.#storeChunk(memory, chunk.length);
-    // A failure is met where all are awaited.
-    stored.catch(() => {});
+    stored.catch((error: unknown) => {
+      this.#hasFailed = true;
+      this.#failed.reject(error);
+    });
     this.#stored.push(stored);
   }
 

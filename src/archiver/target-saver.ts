@@ -1,6 +1,7 @@
 /** Saves the targets of a backup: builds the folders above them, and hands the targets themselves to the workers. */
-import { posix } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
+import { pathBytes } from '../patterns/path-text.ts';
+import { absolutePath } from '../selection/devices.ts';
 import { buildTargetTree, type TargetTree } from '../selection/targets.ts';
 import { joinPath } from '../workers/archive/entry-paths.ts';
 import type { ArchivePool } from './shared-file-job.ts';
@@ -31,8 +32,8 @@ export async function saveTargets(services: SaveServices, paths: readonly Buffer
 }
 
 /** As seen from the working directory; links on the way stay as they are. */
-function absolute(path: Buffer): Buffer {
-  return path[0] === 0x2f ? path : Buffer.from(posix.resolve(process.cwd(), path.toString('latin1')), 'latin1');
+export function absolute(path: Uint8Array): Buffer {
+  return pathBytes(absolutePath(path, process.cwd()));
 }
 
 async function saveChildren(

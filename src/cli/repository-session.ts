@@ -1,12 +1,14 @@
 /** Opens the repository that options and variables name, locks it, and takes the lock away again, whatever happens. */
 import { openBackend } from '../app/open-backend.ts';
-import { RepositoryReader } from '../app/repository-reader.ts';
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import { sparingAllocator } from '../posix/allocator.ts';
+import type { BlobId } from '../base/ids.ts';
 import type { Lock } from '../repository/lock/lock.ts';
 import { Repository } from '../repository/repository.ts';
+import type { TreeSource } from '../repository/tree/tree-source.ts';
 import { readListFile } from '../selection/pattern-file.ts';
 import { decodeTextFile, trimSpace } from '../selection/text-file.ts';
+import type { BlobType, IndexTable } from '../workers/index-table.ts';
 import type { CommandContext } from './commands/command.ts';
 import { chooseOne } from './options/choose-one.ts';
 import { configuredPassword, readPassword } from './password/password.ts';
@@ -39,9 +41,19 @@ export async function withReadLock<T>(context: CommandContext, use: (session: Re
   return await withRepository(context, context.globals['no-lock'] ? 'none' : 'shared', use);
 }
 
-/** The index, for commands that look into trees. Find the snapshots before. */
+/** A repository whose index is loaded, with the session's signal in every call. */
+export interface RepositoryReader extends TreeSource {
+  readonly index: IndexTable;
+  loadBlob(type: BlobType, id: BlobId): Promise<Buffer>;
+}
+
+/** For commands that look into trees. Find the snapshots before: one written meanwhile would refer to what this index does not know. */
 export async function openReader({ repository, signal }: RepositorySession): Promise<RepositoryReader> {
-  return await RepositoryReader.open(repository, { signal });
+  return {
+    index: await repository.loadIndex({ signal }),
+    loadTree: (id) => repository.loadTree(id, { signal }),
+    loadBlob: (type, id) => repository.loadBlob(type, id, { signal }),
+  };
 }
 
 export async function openRepository(context: CommandContext): Promise<Repository> {

@@ -1,13 +1,12 @@
 /** From arguments and filter options to snapshots. */
 import { HoldfastError } from '../base/errors.ts';
 import type { BlobId } from '../base/ids.ts';
-import type { RepositoryReader } from '../app/repository-reader.ts';
 import { isEmptyFilter, parseTagList, type SnapshotFilter } from '../repository/snapshot-filter.ts';
 import type { FoundSnapshot, StoredSnapshot } from '../repository/snapshots.ts';
 import { findSubtree } from '../repository/tree/find-node.ts';
 import type { CommandContext } from './commands/command.ts';
 import type { SnapshotFilterValues } from './options/snapshot-options.ts';
-import type { RepositorySession } from './repository-session.ts';
+import type { RepositoryReader, RepositorySession } from './repository-session.ts';
 
 /** `--host ''` is for all hosts, whatever HOLDFAST_HOST says. */
 export function snapshotFilter({ host, tag, path }: SnapshotFilterValues): SnapshotFilter {

@@ -6,10 +6,10 @@ import { contentRuns, type PackRun, type RunLimits } from './content-order.ts';
 import type { RestoreCrew } from './restore-crew.ts';
 
 /**
- * Half a default pack is read at once, so that four workers hold some 32 MB. From a local file a gap costs less than a
+ * A quarter of a default pack is read at once, so that four workers hold some 16 MB. From a local file a gap costs less than a
  * second read; from a storage far away a request costs about as much as a megabyte (restic takes the same).
  */
-const localLimits: RunLimits = { maxBytes: 8 << 20, maxGapBytes: 64 << 10, maxWrittenBytes: 32 << 20 };
+const localLimits: RunLimits = { maxBytes: 4 << 20, maxGapBytes: 64 << 10, maxWrittenBytes: 32 << 20 };
 const remoteLimits: RunLimits = { ...localLimits, maxGapBytes: 1 << 20 };
 
 export async function writeContent(crew: RestoreCrew): Promise<void> {

@@ -25,6 +25,9 @@ export interface CrewOptions {
 /** At each worker: one request that runs and one that waits. */
 const requestsPerWorker = 2;
 
+/** The others start when there is work for more. */
+const firstWorkers = 2;
+
 type ResponseOf<Kind extends RestoreResponse['kind']> = Extract<RestoreResponse, { readonly kind: Kind }>;
 
 export class RestoreCrew implements AsyncDisposable {
@@ -101,7 +104,7 @@ export class RestoreCrew implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.stop);
     this.progress[Symbol.dispose]();
     // A worker that has died cannot answer.
-    await this.#pool.runOnAll({ kind: 'close' }).catch(() => {});
+    await this.#pool.runOnUsed({ kind: 'close' }).catch(() => {});
     await this.#pool.close();
   }
 
@@ -129,6 +132,7 @@ export class RestoreCrew implements AsyncDisposable {
     return new WorkerPool({
       entry: new URL(`../workers/restore/restore.worker${extname(import.meta.url)}`, import.meta.url),
       workerCount: this.workerCount,
+      firstWorkers,
       workerData: (worker) => ({ ...data, worker }),
       onNotice: (notice) => this.#receive(notice),
       depth: requestsPerWorker,

@@ -30,7 +30,6 @@ export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, i
     const json = openIndex(stored, sealer);
     scanIndex(json, sink);
     release(json);
-    index.endInserts();
     return Uint32Array.from(sink.packs);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'damaged') throw error;

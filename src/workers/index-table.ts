@@ -51,11 +51,8 @@ const minSlots = 1 << 16;
 const tableGrowth = 4;
 const maxTables = 6;
 const growthStepBytes = 1 << 20;
-/**
- * Entries that a thread sets aside at a time for `insert`: threads that fill neighbouring entries one by one would fight for the same
- * cache lines, which makes loading a large index 1.5 times as slow (measured with four threads).
- */
-const insertBatch = 256;
+/** Packs are few: 2,000 of them a step. */
+const packGrowthBytes = 1 << 16;
 
 export class IndexTable {
   readonly memory: IndexTableMemory;
@@ -70,9 +67,6 @@ export class IndexTable {
   readonly #tables: readonly { start: number; size: number; full: number }[];
   readonly #probe = new Uint32Array(idWords);
   readonly #probeBytes = new Uint8Array(this.#probe.buffer);
-  /** The entries set aside for `insert` in this thread that are still free. */
-  #nextInsert = 0;
-  #insertEnd = 0;
 
   private constructor(memory: IndexTableMemory) {
     this.memory = memory;
@@ -89,7 +83,7 @@ export class IndexTable {
     return new IndexTable({
       header: new SharedArrayBuffer(headerWords * 4),
       entries: new SharedArrayBuffer(growthStepBytes, { maxByteLength: maxEntries * entryBytes }),
-      packs: new SharedArrayBuffer(growthStepBytes, { maxByteLength: maxPacks * 32 }),
+      packs: new SharedArrayBuffer(packGrowthBytes, { maxByteLength: maxPacks * 32 }),
       slots: new SharedArrayBuffer(firstSlotCount * 4, {
         maxByteLength: last === undefined ? firstSlotCount * 4 : (last.start + last.size) * 4,
       }),
@@ -101,7 +95,7 @@ export class IndexTable {
     return new IndexTable(memory);
   }
 
-  /** Entries are numbered from 0 to this. Some are dead: they hold no blob, and `packOf` gives -1 for them. */
+  /** Entries are numbered from 0 to this. Those that lost a race for their slot are among them: `packOf` gives -1 for them. */
   get entryCount(): number {
     return Atomics.load(this.#header, entryCountAt);
   }
@@ -119,7 +113,7 @@ export class IndexTable {
   addPack(id: Uint8Array): number {
     const pack = Atomics.add(this.#header, packCountAt, 1);
     if (pack >= maxPacks) throw tooLarge('packs');
-    commit(this.memory.packs, (pack + 1) * 32);
+    commit(this.memory.packs, (pack + 1) * 32, packGrowthBytes);
     new Uint8Array(this.memory.packs, pack * 32, 32).set(id);
     return pack;
   }
@@ -127,18 +121,10 @@ export class IndexTable {
   /** Adds a blob that lies in a pack; one that is known already gets a further entry behind the first. */
   insert(id: Uint8Array, type: BlobType, pack: number, offset: number, length: number, plainLength: number): number {
     this.#probeBytes.set(id);
-    if (this.#nextInsert === this.#insertEnd) this.#reserveInserts();
-    const entry = this.#nextInsert++;
-    this.#fill(entry, type, pack);
+    const entry = this.#newEntry(type, pack);
     this.#setLocation(entry, offset, length, plainLength);
     this.#publish(entry, undefined);
     return entry;
-  }
-
-  /** Gives back what `insert` set aside, where no other thread has gone on behind it. For the end of a series of inserts. */
-  endInserts(): void {
-    if (Atomics.compareExchange(this.#header, entryCountAt, this.#insertEnd, this.#nextInsert) !== this.#insertEnd) return;
-    this.#insertEnd = this.#nextInsert;
   }
 
   /**
@@ -152,7 +138,8 @@ export class IndexTable {
     const entry = this.#newEntry(type, pendingPack);
     const winner = this.#publish(entry, type);
     if (winner === entry) return entry;
-    Atomics.store(this.#entries, this.#at(entry) + packWord, deadPack);
+    const at = this.#at(entry) + packWord;
+    Atomics.store(this.#entries, at, deadPack);
     return -1 - winner;
   }
 
@@ -183,7 +170,9 @@ export class IndexTable {
 
   /** The pack's number, or -1 when the entry is dead or in no finished pack. */
   packOf(entry: number): number {
-    const pack = Atomics.load(this.#entries, this.#at(entry) + packWord) & 0x7fff_ffff;
+    // The place first, on its own: finding it may renew the view.
+    const at = this.#at(entry) + packWord;
+    const pack = Atomics.load(this.#entries, at) & 0x7fff_ffff;
     return pack >= deadPack ? -1 : pack;
   }
 
@@ -215,7 +204,8 @@ export class IndexTable {
   }
 
   #word(entry: number, word: number): number {
-    return this.#entries[this.#at(entry) + word] ?? 0;
+    const at = this.#at(entry) + word;
+    return this.#entries[at] ?? 0;
   }
 
   /** Where the words of an entry begin; afterwards the view reaches that far. */
@@ -245,17 +235,6 @@ export class IndexTable {
     // A loop: `set` between two typed arrays costs several times as much for so few words.
     for (let word = 0; word < idWords; word++) this.#entries[at + word] = this.#probe[word] ?? 0;
     this.#entries[at + packWord] = ((type << 31) | pack) >>> 0;
-  }
-
-  /** They are dead until they are filled, and stay so if they never are. */
-  #reserveInserts(): void {
-    const first = Atomics.add(this.#header, entryCountAt, insertBatch);
-    const end = first + insertBatch;
-    if (end > maxEntries) throw tooLarge('blobs');
-    commit(this.memory.entries, end * entryBytes);
-    for (let entry = first; entry < end; entry++) this.#entries[this.#at(entry) + packWord] = deadPack;
-    this.#nextInsert = first;
-    this.#insertEnd = end;
   }
 
   #setLocation(entry: number, offset: number, length: number, plainLength: number): void {
@@ -351,9 +330,9 @@ function tablesFor(firstSlotCount: number): { start: number; size: number; full:
 }
 
 /** Grows a shared buffer to hold `bytes`, in steps; another thread may have done it meanwhile. */
-function commit(buffer: SharedArrayBuffer, bytes: number): void {
+function commit(buffer: SharedArrayBuffer, bytes: number, stepBytes = growthStepBytes): void {
   while (buffer.byteLength < bytes) {
-    const wanted = Math.min(buffer.maxByteLength, Math.max(Math.ceil(bytes / growthStepBytes) * growthStepBytes, bytes));
+    const wanted = Math.min(buffer.maxByteLength, Math.ceil(bytes / stepBytes) * stepBytes);
     try {
       buffer.grow(wanted);
     } catch (error) {

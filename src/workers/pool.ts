@@ -5,6 +5,7 @@
  * requests wait at each worker so that it never idles between two.
  */
 import { Worker } from 'node:worker_threads';
+import { cancellationOf } from '../base/cancellation.ts';
 import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
@@ -55,6 +56,7 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   readonly #urgent = new Fifo<Waiting<Request, Response>>();
   #setUpRequest: Request | undefined;
   #busySinceMs = Infinity;
+  #nextLook: NodeJS.Timeout | undefined;
   #nextRequest = 0;
   #failure: HoldfastError | undefined;
   #isClosed = false;
@@ -63,8 +65,9 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     this.#options = options;
     const { workerCount, firstWorkers = workerCount } = options;
     for (let index = 0; index < Math.min(workerCount, firstWorkers); index++) this.#members.push(this.#start(index, true));
-    if (options.signal?.aborted === true) this.#onAbort();
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    const { signal } = options;
+    if (signal?.aborted === true) this.#fail(cancellationOf(signal));
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   get workerCount(): number {
@@ -167,11 +170,21 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   #growIfBusy(): void {
     if (this.queuedCount === 0) this.#busySinceMs = Infinity;
     else if (this.#busySinceMs === Infinity) this.#busySinceMs = performance.now();
-    const mayGrow = this.#members.length < this.#options.workerCount && this.#failure === undefined;
-    if (!mayGrow || !(performance.now() - this.#busySinceMs >= growAfterMs)) return;
+    const mayGrow = this.queuedCount > 0 && this.#members.length < this.#options.workerCount && this.#failure === undefined;
+    if (!mayGrow) return;
+    this.#lookAgainSoon();
+    if (performance.now() - this.#busySinceMs < growAfterMs) return;
     const member = this.#start(this.#members.length, this.#setUpRequest === undefined);
     this.#members.push(member);
     if (this.#setUpRequest !== undefined) this.#setUpLate(member, this.#setUpRequest);
+  }
+
+  /** The requests that keep all workers busy may take minutes, and until then nothing else would ask. */
+  #lookAgainSoon(): void {
+    this.#nextLook ??= setTimeout(() => {
+      this.#nextLook = undefined;
+      this.#dispatch();
+    }, growAfterMs).unref();
   }
 
   #setUpLate(member: Member<Response>, request: Request): void {
@@ -209,7 +222,7 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   }
 
   readonly #onAbort = (): void => {
-    this.#fail(new HoldfastError('cancelled', 'the operation was cancelled'));
+    if (this.#options.signal !== undefined) this.#fail(cancellationOf(this.#options.signal));
   };
 
   #fail(error: HoldfastError): void {

@@ -24,7 +24,7 @@ const password = 'measured in public';
 
 export function contestant(name: Contestant['name'], program: string): Contestant {
   const result = spawnSync(program, ['version'], { encoding: 'utf8' });
-  const version = /^(?:restic|holdfast) \S+/u.exec(result.stdout)?.[0];
+  const version = /^(?:restic|holdfast) \d+\.\d+\.\d+[-\w.]*/u.exec(result.stdout)?.[0];
   if (version === undefined) throw new Error(`${program} version printed ${result.stdout}${result.stderr}`);
   return { name, program, version };
 }

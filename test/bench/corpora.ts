@@ -50,7 +50,7 @@ function smallFiles(count: number): Corpus {
 
 function largeFiles(name: CorpusName, sizesBytes: readonly number[]): Corpus {
   const bytes = sizesBytes.reduce((sum, size) => sum + size, 0);
-  const description = sizesBytes.length === 1 ? 'one incompressible file' : `${sizesBytes.length} large incompressible files`;
+  const description = name === 'one-file' ? 'one incompressible file' : `large incompressible files, ${sizesBytes.length} of them`;
   return generated(name, description, bytes, incompressibleShare, (root) => writeLargeFiles(root, sizesBytes));
 }
 

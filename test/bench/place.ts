@@ -12,8 +12,9 @@ export interface Place {
 }
 
 const GiB = 1024 ** 3;
-// Left for the programs themselves and for what else runs; a tmpfs takes the same memory.
-const reserveBytes = { memory: 3 * GiB, disk: GiB };
+const diskReserveBytes = GiB;
+// A tmpfs takes the memory that the programs themselves and what else runs need too.
+const memoryReserveBytes = 3 * GiB;
 
 /** @throws Error where the folder is on no file system of that kind */
 export function openPlace({ name, parent, rounds }: BenchOptions['places'][number]): Place {
@@ -38,8 +39,10 @@ export function closePlace({ folder }: Place): void {
 
 export function freeBytes({ name, folder }: Place): number {
   const { bavail, bsize } = statfsSync(folder);
-  const free = name === 'memory' ? Math.min(bavail * bsize, availableMemory()) : bavail * bsize;
-  return free - reserveBytes[name];
+  const free = bavail * bsize;
+  if (name === 'disk') return free - diskReserveBytes;
+  const available = availableMemory();
+  return Math.min(free, available - Math.min(memoryReserveBytes, available / 2));
 }
 
 function availableMemory(): number {

@@ -27,7 +27,7 @@ export async function runHoldfast(repository: string, args: readonly string[], o
   const home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
   try {
     const env = { ...holdfastEnvironment(repository, home), ...options.env };
-    const result = await run(holdfastPath, [...args.slice(0, 1), '--json', ...args.slice(1)], { ...options, env });
+    const result = await run(holdfastPath, ['--json', ...args], { ...options, env });
     return { ...result, lines: [...jsonLines(result.stdout), ...jsonLines(result.stderr)] };
   } finally {
     rmSync(home, { recursive: true, force: true });

@@ -20,10 +20,10 @@ import { checked } from '../../src/posix/errno.ts';
 import { libc } from '../../src/posix/libc.ts';
 import { cName } from '../../src/posix/names.ts';
 import { makeDev } from '../../src/posix/statx.ts';
-import { timespecsSizeBytes, writeTimespecs } from '../../src/posix/timespecs.ts';
 import { setAttribute } from '../../src/posix/xattrs.ts';
 import { oddNames } from './odd-names.ts';
 import { pseudoRandomBytes } from './pseudo-random.ts';
+import { setTimes } from './set-times.ts';
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -243,10 +243,4 @@ function buildTimes(at: At): void {
   setTimes(at('special/fifo'), 5n, 1_111_111_111_111_111_111n);
   setTimes(at('folders/empty'), 7n, 1_222_222_222_222_222_222n);
   setTimes(at('folders/read-only'), 7n, 1_333_333_333_333_333_333n);
-}
-
-function setTimes(path: Buffer, accessNs: bigint, modifyNs: bigint): void {
-  const timespecs = new Uint8Array(timespecsSizeBytes);
-  writeTimespecs(timespecs, accessNs, modifyNs);
-  checked('utimensat', path, libc().utimensAt(AT_FDCWD, cName(path), timespecs, AT_SYMLINK_NOFOLLOW));
 }

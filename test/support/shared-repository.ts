@@ -1,7 +1,10 @@
 /** A repository in a folder that Holdfast and restic use in turn. */
 import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SnapshotId } from '../../src/base/ids.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import type { StoredSnapshot } from '../../src/repository/snapshots.ts';
@@ -10,6 +13,8 @@ import { type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast
 import { localRepository, testPassword } from './new-repository.ts';
 import { type Peer, type PeerRun, requirePeer, type RunOptions, runRestic } from './peers.ts';
 import { type CleansUp, temporaryFolder } from './temporary-folder.ts';
+
+const lockDeadlineMs = 30_000;
 
 /** Since this version restic's trees have had the fields that Holdfast writes: ids of trees agree with these only. */
 const firstVersionOfOurTrees = [0, 19] as const;
@@ -55,6 +60,33 @@ export class SharedRepository {
     return await runRestic(this.peer.path, this.path, testPassword, ['--no-cache', ...args], options);
   }
 
+  /** Starts restic, for a test that does something while it runs; its standard input stays open until the test ends it. */
+  startRestic(t: CleansUp, args: readonly string[]): ChildProcessWithoutNullStreams {
+    const env = { ...process.env, HOME: this.folder, RESTIC_PASSWORD: testPassword };
+    const child = spawn(this.peer.path, ['--no-cache', '--repo', this.path, ...args], { env, cwd: this.folder });
+    for (const output of [child.stdout, child.stderr]) output.resume();
+    t.after(() => void child.kill('SIGKILL'));
+    return child;
+  }
+
+  lockIds(): string[] {
+    return readdirSync(join(this.path, 'locks'));
+  }
+
+  /** Waits until somebody has locked the repository. */
+  async lockAppears(): Promise<void> {
+    const deadline = performance.now() + lockDeadlineMs;
+    while (this.lockIds().length === 0) {
+      assert.ok(performance.now() < deadline, 'no lock appeared');
+      await sleep(20);
+    }
+  }
+
+  /** The repository in this process, for what a test wants to hold longer than a command does. */
+  async open(): Promise<Repository> {
+    return await Repository.open(new LocalBackend({ path: this.path }), { password: testPassword });
+  }
+
   /** The snapshots as restic shows them, in the order of their times. */
   async snapshots(): Promise<readonly JsonLine[]> {
     return JSON.parse((await this.restic(['snapshots', '--json'])).stdout) as JsonLine[];
@@ -69,7 +101,7 @@ export class SharedRepository {
 
   /** A snapshot as the file holds it, read in this process, which costs less than to start a program. */
   async readSnapshot(id: string): Promise<StoredSnapshot> {
-    await using repository = await Repository.open(new LocalBackend({ path: this.path }), { password: testPassword });
+    await using repository = await this.open();
     return await repository.snapshots.load(id as SnapshotId);
   }
 

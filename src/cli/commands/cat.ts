@@ -73,7 +73,7 @@ const loaders: Readonly<Record<string, Cat>> = {
   blob: catBlob,
   tree: async (session, reference) => {
     const found = await session.repository.snapshots.find(reference, everySnapshot, { signal: session.signal });
-    using reader = await openReader(session);
+    const reader = await openReader(session);
     return { raw: await reader.loadBlob(treeBlob, await treeOf(reader, found)) };
   },
 };
@@ -88,7 +88,7 @@ async function catPack({ repository, signal }: RepositorySession, id: string, { 
 }
 
 async function catBlob(session: RepositorySession, id: string): Promise<CatOutput> {
-  using reader = await openReader(session);
+  const reader = await openReader(session);
   const blob = findBlob(reader.index, id);
   const type = reader.index.find(idToBytes(blob), dataBlob) >= 0 ? dataBlob : treeBlob;
   return { raw: await reader.loadBlob(type, blob) };

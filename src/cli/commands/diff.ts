@@ -26,7 +26,7 @@ export const diff = defineCommand({
       const { snapshots } = session.repository;
       const before = await snapshots.find(first, everySnapshot, { signal: session.signal });
       const after = await snapshots.find(second, everySnapshot, { signal: session.signal });
-      using reader = await openReader(session);
+      const reader = await openReader(session);
       output.say(`comparing snapshot ${shortId(before.snapshot.id)} to ${shortId(after.snapshot.id)}:\n`);
       let failureCount = 0;
       const totals = await diffTrees({

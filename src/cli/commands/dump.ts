@@ -35,7 +35,7 @@ export const dump = defineCommand({
     const [reference, path] = exactArguments(positionals, ['SNAPSHOT', 'PATH']);
     await withReadLock(context, async (session) => {
       const found = await findSnapshot(session, reference, values);
-      using reader = await openReader(session);
+      const reader = await openReader(session);
       const root = await treeOf(reader, found);
       const place = await findNode(reader, root, path);
       const isFile = place.node?.type === 'file';

@@ -1,4 +1,3 @@
-import type { RepositoryReader } from '../../app/repository-reader.ts';
 import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import { compilePatterns } from '../../patterns/pattern-list.ts';
 import type { StoredSnapshot } from '../../repository/snapshots.ts';
@@ -9,7 +8,7 @@ import { parseUserTime } from '../local-time.ts';
 import { snapshotFilterOptions } from '../options/snapshot-options.ts';
 import type { Values } from '../options/option.ts';
 import { FoundPrinter } from '../render/found.ts';
-import { openReader, type RepositorySession, withReadLock } from '../repository-session.ts';
+import { openReader, type RepositoryReader, type RepositorySession, withReadLock } from '../repository-session.ts';
 import { chooseSnapshots } from '../snapshot-choice.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 
@@ -48,7 +47,7 @@ export const find = defineCommand({
     }
     await withReadLock(context, async (session) => {
       const chosen = await chooseSnapshots(context, session, values.snapshot, values);
-      using reader = await openReader(session);
+      const reader = await openReader(session);
       const objects = query === undefined ? objectQuery(reader, values, positionals) : undefined;
       const printer = new FoundPrinter(context.output, {
         isLong: values.long,

@@ -34,7 +34,7 @@ export const ls = defineCommand({
     const scope = directories.map(parseDirectory);
     await withReadLock(context, async (session) => {
       const found = await findSnapshot(session, reference, values);
-      using reader = await openReader(session);
+      const reader = await openReader(session);
       const tree = await treeOf(reader, found);
       if (context.output.isJson) context.output.line(snapshotJson(found.snapshot, { message_type: 'snapshot', struct_type: 'snapshot' }));
       else context.output.say(`${describeSnapshot(found.snapshot)}${scope.length === 0 ? '' : ` in ${directories.join(' ')}`}:`);

@@ -20,7 +20,7 @@ export const stats = defineCommand({
     const mode = values.mode ?? 'restore-size';
     await withReadLock(context, async (session) => {
       const chosen = await chooseSnapshots(context, session, positionals, values);
-      using reader = await openReader(session);
+      const reader = await openReader(session);
       const counter = new StatsCounter({
         source: reader,
         index: reader.index,

@@ -6,8 +6,6 @@ import { type OptionSpec, type OptionTable, type ParsedOptions, takesValue, type
 import { suggest } from './suggest.ts';
 import { convertValue, type OptionValue } from './values.ts';
 
-export type CommandLineToken = ReturnType<typeof readTokens>[number];
-
 /** @throws HoldfastError `usage` naming the option or variable that is unknown or has an unusable value */
 export function parseOptions<T extends OptionTable>(args: readonly string[], table: T, environment: Environment): ParsedOptions<T> {
   const given = new Map<string, OptionValue[]>();

@@ -14,6 +14,9 @@ const intervalMs = 100;
 /** What restic calls the phases of its commands in error messages. */
 const phaseNames: Readonly<Partial<Record<Operation, string>>> = { backup: 'archival' };
 
+/** What restic calls it when a restore leaves a file as it is. */
+const actionNames: Readonly<Partial<Record<ItemEvent['action'], string>>> = { skipped: 'unchanged' };
+
 export class JsonRenderer implements Renderer {
   readonly #output: Output;
   readonly #ticker: Ticker | undefined;
@@ -58,10 +61,15 @@ export class JsonRenderer implements Renderer {
   }
 
   #showItem(event: ItemEvent): void {
-    const isRestore = event.action === 'restored' || event.action === 'updated' || event.action === 'deleted';
-    if (this.#output.verbosity < (isRestore ? 3 : 2)) return;
+    if (this.#output.verbosity < 2) return;
     if (event.action === 'excluded') this.#output.json({ message_type: 'excluded_item', item: event.path });
-    else this.#output.json({ message_type: 'verbose_status', action: event.action, item: event.path, ...itemSizes(event) });
+    else
+      this.#output.json({
+        message_type: 'verbose_status',
+        action: actionNames[event.action] ?? event.action,
+        item: event.path,
+        ...itemSizes(event),
+      });
   }
 
   #showFailure({ operation, path, error }: FailureEvent): void {

@@ -82,7 +82,7 @@ class Grouping {
     const index = this.#index;
     const groups = this.#groups;
     for (let entry = 0; entry < index.entryCount; entry++) {
-      const at = (this.#canonical[index.packOf(entry)] ?? 0) * groupWords + 1;
+      const at = this.#groupAt(entry) + 1;
       groups[at] = (groups[at] ?? 0) + 1;
     }
     let start = 0;
@@ -92,11 +92,16 @@ class Grouping {
       groups[at + 1] = 0;
     }
     for (let entry = 0; entry < index.entryCount; entry++) {
-      const at = (this.#canonical[index.packOf(entry)] ?? 0) * groupWords;
+      const at = this.#groupAt(entry);
       const count = groups[at + 1] ?? 0;
       this.#order[(groups[at] ?? 0) + count] = entry;
       groups[at + 1] = count + 1;
     }
+  }
+
+  /** Where the numbers of the entry's group stand. A check loads the index itself, so that every entry is in a pack. */
+  #groupAt(entry: number): number {
+    return (this.#canonical[this.#index.packOf(entry)] ?? 0) * groupWords;
   }
 
   #entriesOf(group: number): Uint32Array {

@@ -56,6 +56,11 @@ export class PackLedger {
     await this.#writeIndex();
   }
 
+  /** Resolves when nothing is under way any more, however it ended. */
+  async quiesce(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+
   async #takeIn(pack: FinishedPack): Promise<void> {
     const { backend, index, signal, monotonicMs } = this.#options;
     await backend.adopt({ kind: 'pack', name: pack.id }, pack.stagedPath, { signal });

@@ -52,7 +52,7 @@ export class MemoryTrees implements TreeSource {
   #nodeOf(name: string, value: Sketch | string | Partial<TreeNode>): TreeNode {
     if (typeof value === 'string') return this.#file(name, value);
     if (isNode(value)) return { ...this.#file(name, ''), ...value };
-    return { ...basicNode(name, 'dir'), mode: goMode.dir + 0o755, subtree: this.store(value as Sketch) };
+    return { ...basicNode(name, 'dir'), mode: goMode.dir + 0o755, subtree: this.store(value) };
   }
 
   /** Every line of the content is a blob. */

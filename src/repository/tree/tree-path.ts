@@ -20,7 +20,7 @@ export function displayPath(path: TreePath): string {
 
 /** Exactly the bytes: as text where that holds them, else raw. */
 export function pathBytes(path: TreePath): string | Buffer {
-  return isPlain(path) ? path : unquoteName(path as string as QuotedName);
+  return isPlain(path) ? path : unquoteName(path);
 }
 
 /** Whether `path` is `directory` or lies in it. */

@@ -3,7 +3,8 @@ import { toErrorRecord } from '../../base/errors.ts';
 import { posixError } from '../../posix/errno.ts';
 import { encodeTree } from '../../format/tree.ts';
 import { AT_EMPTY_PATH } from '../../posix/constants.ts';
-import { emptyName } from '../../posix/names.ts';
+import { cName, emptyName } from '../../posix/names.ts';
+import { pathThrough } from '../../posix/xattrs.ts';
 import { encodeNodeFields } from '../../format/node-encoder.ts';
 import { type BlobType, dataBlob, treeBlob } from '../index-table.ts';
 import { latin1, quotedOf } from './entry-names.ts';
@@ -25,6 +26,8 @@ import { fieldsOf, isSameMetadata } from './node-fields.ts';
 import { openFlags } from './open-entry.ts';
 import { SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
+
+const currentFolder = cName(Buffer.from('.'));
 
 export class ArchiveWork {
   readonly #context: WorkerContext;
@@ -85,14 +88,14 @@ export class ArchiveWork {
   #metadata({ path, snapshotPath, parentTree }: MetadataRequest): ArchiveResponse {
     const { libc, stat, begin, parents } = this.#context;
     // Links on the way to a target are followed: the target was named through them.
-    const fd = openPath(libc, path, openFlags.followedDirectory);
+    const fd = openPath(libc, path, openFlags.passage);
     if (fd < 0) throw posixError('open', printablePath(path), fd);
     try {
       const result = libc.statxAt(fd, emptyName, AT_EMPTY_PATH, stat.bytes);
       if (result < 0) throw posixError('fstat', printablePath(path), result);
       const name = quotedOf(latin1(splitPath(snapshotPath).name));
       const fields = fieldsOf(stat, name, begin.withAtime);
-      this.#files.readAttributesIfAllowed(fields, fd, printablePath(path));
+      this.#files.readAttributesIfAllowed(fields, pathThrough(fd, currentFolder), printablePath(path));
       const previous = parents.load(parentTree).get(name);
       const isSame = previous !== undefined && isSameMetadata(fields, previous);
       const head = `${encodeNodeFields(fields, 'null').slice(0, -1)},"subtree":"`;

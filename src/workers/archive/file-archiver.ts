@@ -147,9 +147,9 @@ export class FileArchiver {
   }
 
   /** Above a target attributes may be closed to us; the target is saved all the same. */
-  readAttributesIfAllowed(fields: NodeFields, fd: number, path: string): void {
+  readAttributesIfAllowed(fields: NodeFields, target: Uint8Array, path: string): void {
     try {
-      this.readAttributes(fields, fd, () => path);
+      this.readAttributes(fields, target, () => path);
     } catch (error) {
       if (!(error instanceof SourceFailure) || error.failure.code !== 'storage-denied') throw error;
     }

@@ -8,9 +8,8 @@ const readable = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 export const openFlags = {
   file: readable,
   directory: readable | O_DIRECTORY,
-  /** Only to go on from there: needs no right to read it. */
+  /** Only to go on from there, or to describe it: needs no right to read it. A link in its place is followed. */
   passage: O_PATH | O_DIRECTORY | O_CLOEXEC,
-  followedDirectory: O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 } as const;
 
 const notPermitted = minusErrno('EPERM');

@@ -1,5 +1,5 @@
 /** What the parent snapshot says of a directory: decides which files need not be read again. */
-import { asHoldfastError, type HoldfastError } from '../../base/errors.ts';
+import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import { parentEntries, type ParentEntry } from '../../format/parent-entries.ts';
 import type { QuotedName } from '../../format/go-quote.ts';
 import type { BlobReader } from '../blob-reader.ts';
@@ -24,7 +24,7 @@ export class ParentTrees {
     this.#onUnreadable = onUnreadable;
   }
 
-  /** Empty when there is no such tree; one that cannot be read is reported and its files are read again. */
+  /** Empty when there is none; one that cannot be read is reported, and its files are read again. */
   load(id: string | undefined): ParentDirectory {
     if (id === undefined || this.#reader === undefined) return none;
     if (id === this.#lastId) return this.#last;
@@ -38,11 +38,19 @@ export class ParentTrees {
     try {
       this.#id.write(id, 'hex');
       const entry = this.#index.find(this.#id, treeBlob);
-      if (entry < 0) return none;
+      // Claimed in this run, it was not there before: what the parent says of its files is lost.
+      if (entry < 0 || this.#index.packOf(entry) < 0) throw missingTree(id);
       return parentEntries(reader.read(entry));
     } catch (error) {
       this.#onUnreadable(asHoldfastError(error));
       return none;
     }
   }
+}
+
+function missingTree(id: string): HoldfastError {
+  return new HoldfastError('damaged', `tree ${id} of the parent snapshot is not in the index, its files are read again`, {
+    hint: 'Run a check of the repository; the index can be rebuilt from the packs.',
+    context: { tree: id },
+  });
 }

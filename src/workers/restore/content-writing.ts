@@ -10,13 +10,13 @@ import type { WorkerContext } from './worker-context.ts';
 
 /** Not blocking: a named pipe in the place of a pack would otherwise hold the open for ever. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
-/** Runs are shorter, but for one of a single large blob. */
-const maxKeptBytes = 9 << 20;
+/** Kept for the next run: chunks have 8 MiB at most. Only what was written to takes memory. */
+const keptBytes = 9 << 20;
 
 export class ContentWriting {
   readonly #context: WorkerContext;
   readonly #writer: FileWriter;
-  #kept = Buffer.alloc(0);
+  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
 
   constructor(context: WorkerContext, writer: FileWriter) {
     this.#context = context;
@@ -95,9 +95,7 @@ export class ContentWriting {
   }
 
   #room(bytes: number): Buffer {
-    if (bytes > maxKeptBytes) return Buffer.allocUnsafeSlow(bytes);
-    if (this.#kept.length < bytes) this.#kept = Buffer.allocUnsafeSlow(bytes);
-    return this.#kept.subarray(0, bytes);
+    return bytes > keptBytes ? Buffer.allocUnsafeSlow(bytes) : this.#kept.subarray(0, bytes);
   }
 
   #describe(entry: number, thrown: unknown): HoldfastError {

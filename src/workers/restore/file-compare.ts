@@ -24,13 +24,13 @@ import type { WorkerContext } from './worker-context.ts';
 const readFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOATIME;
 const notPermitted = minusErrno('EPERM');
 const accessDenied = minusErrno('EACCES');
-/** Chunks have 8 MiB at most. */
-const maxKeptBytes = 9 << 20;
+/** Kept for the next blob: chunks have 8 MiB at most. Only what was written to takes memory. */
+const keptBytes = 9 << 20;
 const wordsPerSegment = 3;
 
 export class FileCompare {
   readonly #context: WorkerContext;
-  #kept = Buffer.alloc(0);
+  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
 
   constructor(context: WorkerContext) {
     this.#context = context;
@@ -97,9 +97,7 @@ export class FileCompare {
   }
 
   #room(bytes: number): Buffer {
-    if (bytes > maxKeptBytes) return Buffer.allocUnsafeSlow(bytes);
-    if (this.#kept.length < bytes) this.#kept = Buffer.allocUnsafeSlow(bytes);
-    return this.#kept.subarray(0, bytes);
+    return bytes > keptBytes ? Buffer.allocUnsafeSlow(bytes) : this.#kept.subarray(0, bytes);
   }
 
   /** A descriptor, or minus errno. */

@@ -1,0 +1,124 @@
+/** script/bench measures what it says: its data is the same in every run, its arithmetic is right, and it works from end to end. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parseBenchOptions } from '../bench/bench-options.ts';
+import { corpusNames, makeCorpus } from '../bench/corpora.ts';
+import { firstDifference, listTree, treeSize } from '../bench/listing.ts';
+import { beginMarker, endMarker, withTables } from '../bench/performance-page.ts';
+import { arrange } from '../bench/room.ts';
+import type { Measurement } from '../bench/round.ts';
+import { compareRounds, median } from '../bench/statistics.ts';
+import { requireCommand, requirePeer, run } from '../support/peers.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+describe('the data', () => {
+  for (const name of corpusNames.filter((corpus) => corpus !== 'usr')) {
+    it(`${name} is the same in every run, and as large as planned`, (t) => {
+      const [one, other] = [temporaryFolder(t), temporaryFolder(t)];
+      const corpus = makeCorpus(name, 0.002);
+      corpus.ensure(one);
+      corpus.ensure(other);
+      const listing = listTree(corpus.pathIn(one));
+      assert.deepEqual(listing, listTree(corpus.pathIn(other)));
+      assert.equal(treeSize(corpus.pathIn(one)).bytes, corpus.bytes);
+      assert.ok(listing.length > (name === 'small-files' ? 270 : 1));
+    });
+  }
+
+  it('a listing shows another time and another byte', (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, 'file');
+    const listingOf = (content: string, seconds: number) => {
+      writeFileSync(file, content);
+      utimesSync(file, seconds, seconds);
+      utimesSync(folder, 1, 1);
+      return listTree(folder);
+    };
+    const before = listingOf('abc', 1000);
+    assert.equal(firstDifference(before, listingOf('abc', 1000)), undefined);
+    assert.match(firstDifference(before, listingOf('abc', 1001)) ?? '', /1001000000000/u);
+    assert.match(firstDifference(before, listingOf('abd', 1000)) ?? '', /^expected \/file/u);
+    rmSync(file);
+    utimesSync(folder, 1, 1);
+    assert.match(firstDifference(before, listTree(folder)) ?? '', /found nothing/u);
+    assert.match(firstDifference(listTree(folder), before) ?? '', /surplus/u);
+  });
+});
+
+describe('the arithmetic', () => {
+  it('a median of an even number of values is the mean of the middle two', () => {
+    assert.equal(median([4, 1, 3]), 3);
+    assert.equal(median([8, 1, 3, 4]), 3.5);
+  });
+
+  it('ratios are taken round by round', () => {
+    const measured = (contestant: Measurement['contestant'], round: number, wallSeconds: number): Measurement => {
+      const rest = { cpuSeconds: wallSeconds * 2, peakBytes: 100, repositoryBytes: contestant === 'restic' ? 200 : 190 };
+      return { place: 'memory', corpus: 'usr', operation: 'backup', round, contestant, wallSeconds, ...rest };
+    };
+    // The second round was slow for both: the ratio of the medians would be another one.
+    const rounds = [measured('restic', 1, 9), measured('holdfast', 1, 3), measured('holdfast', 2, 10), measured('restic', 2, 20)];
+    const [comparison, ...others] = compareRounds([...rounds, measured('restic', 3, 8), measured('holdfast', 3, 2)]);
+    assert.equal(others.length, 0);
+    assert.deepEqual(comparison?.speedup, { median: 3, least: 2, most: 4 });
+    assert.deepEqual(comparison.cpu, { median: 1 / 3, least: 1 / 4, most: 1 / 2 });
+    assert.equal(comparison.repository?.median, 0.95);
+    assert.equal(comparison.medians.restic.wallSeconds, 9);
+  });
+});
+
+describe('the arrangement', () => {
+  const corpus = { ...makeCorpus('one-file', 0.001), bytes: 1000, storedShare: 1 };
+
+  it('is interleaved where two repositories find room, and gives up the corpus before anything is scaled down', () => {
+    assert.deepEqual(arrange(corpus, 4000), { isInterleaved: true, removesCorpus: false });
+    assert.deepEqual(arrange(corpus, 3000), { isInterleaved: false, removesCorpus: false });
+    assert.deepEqual(arrange(corpus, 2000), { isInterleaved: false, removesCorpus: true });
+    assert.deepEqual(arrange(corpus, 1000), { fittingShare: 0.5 });
+  });
+
+  it('never removes data that was not generated', () => {
+    assert.deepEqual(arrange({ ...corpus, isGenerated: false }, 1999), { fittingShare: 1999 / 2000 });
+  });
+});
+
+describe('the page', () => {
+  it('gets the tables between its markers and keeps the rest', () => {
+    const page = `before\n${beginMarker}\nold\n${endMarker}\nafter\n`;
+    assert.equal(withTables(page, 'new\n'), `before\n${beginMarker}\n\nnew\n\n${endMarker}\nafter\n`);
+    assert.throws(() => withTables('no markers', 'new'), /needs one line/u);
+  });
+
+  it('docs/performance.md has the markers', () => {
+    assert.doesNotThrow(() => withTables(readFileSync(join(root, 'docs/performance.md'), 'utf8'), ''));
+  });
+});
+
+describe('the options', () => {
+  it('a quick run leaves /usr out unless it is named', () => {
+    assert.deepEqual(parseBenchOptions(['--quick'])?.corpora, ['small-files', 'large-files', 'one-file']);
+    assert.deepEqual(parseBenchOptions(['--quick', '--corpus', 'usr'])?.corpora, ['usr']);
+    assert.deepEqual(parseBenchOptions([])?.corpora, corpusNames);
+  });
+});
+
+it('a tiny run measures both programs and verifies what they did', async (t) => {
+  if (requirePeer(t, 'newest restic') === undefined || !requireCommand(t, '/usr/bin/time')) return;
+  const raw = join(temporaryFolder(t), 'raw.json');
+  const memory = ['/dev/shm', '/run'].find((folder) => existsSync(folder)) ?? '';
+  const options = ['--scale', '0.001', '--rounds', '1', '--corpus', 'small-files', '--place', 'memory', '--memory', memory];
+  const result = await run(join(root, 'script/bench'), [...options, '--holdfast', join(root, 'bin/holdfast'), '--raw', raw]);
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(result.stderr, /restic check --read-data finds no error/u);
+  const { measurements } = JSON.parse(readFileSync(raw, 'utf8')) as { measurements: Measurement[] };
+  assert.deepEqual(
+    measurements.map(({ contestant, operation }) => `${contestant} ${operation}`),
+    ['backup', 'again', 'check', 'restore'].flatMap((operation) => [`restic ${operation}`, `holdfast ${operation}`]),
+  );
+  assert.ok(measurements.every(({ cpuSeconds, peakBytes }) => cpuSeconds > 0 && peakBytes > 1e6));
+});
