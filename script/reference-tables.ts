@@ -43,7 +43,10 @@ async function renderTable(name: string): Promise<string> {
 
 function optionTable(options: OptionTable): string {
   const visible = Object.entries(options).filter(([, spec]) => spec.isHidden !== true);
-  return table(['option', 'meaning'], visible.map(([name, spec]) => [`\`${spelling(name, spec)}\``, meaning(spec)]));
+  return table(
+    ['option', 'meaning'],
+    visible.map(([name, spec]) => [`\`${spelling(name, spec)}\``, meaning(spec)]),
+  );
 }
 
 function spelling(name: string, { short, valueName }: OptionSpec): string {

@@ -63,4 +63,6 @@ test('names compare by their bytes', () => {
 test('people see the text of a name', () => {
   assert.equal(displayName(quoteName(Buffer.from('a"b\\é\n'))), 'a"b\\é\n');
   assert.equal(displayName(quoteName(Buffer.of(0x61, 0xff))), 'a\ufffd');
+  // Node's decoder makes one U+FFFD of the beginning of a sequence, Go one of each byte.
+  assert.equal(displayName(quoteName(Buffer.of(0xe2, 0x80, 0x22, 0xc3, 0xa9))), '\ufffd\ufffd"é');
 });

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from '../base/errors.ts';
 import { isPrintable } from './go-printable.ts';
-import { asBuffer, codePointAt, sequenceLength } from './utf8.ts';
+import { asBuffer, codePointAt, decodeLikeGo, sequenceLength } from './utf8.ts';
 
 declare const quotedBrand: unique symbol;
 export type QuotedName = string & { readonly [quotedBrand]: true };
@@ -122,9 +122,9 @@ export function canonicalName(quoted: string): QuotedName {
   return isPlain(quoted) ? (quoted as QuotedName) : quoteName(unquoteName(quoted));
 }
 
-/** The name for people. Bytes that are no text show as U+FFFD; never for use as a path. */
+/** The name for people. Each byte that is no text shows as U+FFFD; never for use as a path. */
 export function displayName(quoted: QuotedName): string {
-  return isPlain(quoted) ? quoted : unquoteName(quoted).toString('utf8');
+  return isPlain(quoted) ? quoted : decodeLikeGo(unquoteName(quoted));
 }
 
 /** Less than, equal to or greater than 0: the order of the names' bytes, which is the order of nodes in a tree. */

@@ -27,6 +27,19 @@ export function codePointAt(bytes: Uint8Array, at: number, length: number): numb
   return ((lead & 0x07) << 18) | (second << 12) | (third << 6) | ((bytes[at + 3] as number) & 0x3f);
 }
 
+/** Text with U+FFFD for each byte that belongs to none. */
+export function decodeLikeGo(bytes: Buffer): string {
+  const quick = bytes.toString('utf8');
+  if (!quick.includes('\ufffd')) return quick;
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes, at, bytes.length);
+    text += length === 0 ? '\ufffd' : String.fromCodePoint(codePointAt(bytes, at, length));
+    at += Math.max(1, length);
+  }
+  return text;
+}
+
 /** The same memory as a Buffer, whose text decoders are quicker than TextDecoder on short input. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -25,8 +25,9 @@ export interface CrewOptions {
 /** At each worker: one request that runs and one that waits. */
 const requestsPerWorker = 2;
 
-/** The others start when there is work for more. */
+/** In a small repository the others start when there is work for more. */
 const firstWorkers = 2;
+const smallIndexBlobs = 20_000;
 
 type ResponseOf<Kind extends RestoreResponse['kind']> = Extract<RestoreResponse, { readonly kind: Kind }>;
 
@@ -132,7 +133,7 @@ export class RestoreCrew implements AsyncDisposable {
     return new WorkerPool({
       entry: new URL(`../workers/restore/restore.worker${extname(import.meta.url)}`, import.meta.url),
       workerCount: this.workerCount,
-      firstWorkers,
+      firstWorkers: this.index.entryCount < smallIndexBlobs ? firstWorkers : this.workerCount,
       workerData: (worker) => ({ ...data, worker }),
       onNotice: (notice) => this.#receive(notice),
       depth: requestsPerWorker,

@@ -15,7 +15,8 @@ for (const [name, read] of Object.entries({
     const other = IndexTable.attach(table.memory);
     const pack = table.addPack(Buffer.alloc(32, 1)) + table.addPack(Buffer.alloc(32, 2));
     let last = 0;
-    for (let blob = 0; blob < blobCount; blob++) last = table.insert(createHash('sha256').update(`${blob}`).digest(), dataBlob, pack, 5, 1, 0);
+    for (let blob = 0; blob < blobCount; blob++)
+      last = table.insert(createHash('sha256').update(`${blob}`).digest(), dataBlob, pack, 5, 1, 0);
     assert.equal(read(other, last), 1);
   });
 }

@@ -8,23 +8,26 @@
  * Order that makes this safe: an entry's words are written before its slot is published by compare-and-swap, and
  * every reader goes through an atomic load of the slot.
  */
-import { HoldfastError } from '../base/errors.ts';
 import type { BlobTypeNumber } from '../format/index-file.ts';
+import {
+  commit,
+  entryBytes,
+  entryWords,
+  type IndexTableMemory,
+  maxEntries,
+  maxPacks,
+  packGrowthBytes,
+  packIdBytes,
+  reserveMemory,
+  type SlotTable,
+  tablesFor,
+  tooLarge,
+} from './index-memory.ts';
 
+export type { IndexTableMemory } from './index-memory.ts';
 export { dataBlob, treeBlob } from '../format/index-file.ts';
 export type BlobType = BlobTypeNumber;
 
-/** What crosses threads; `IndexTable.attach` makes a table of it again. */
-export interface IndexTableMemory {
-  readonly header: SharedArrayBuffer;
-  readonly entries: SharedArrayBuffer;
-  readonly packs: SharedArrayBuffer;
-  readonly slots: SharedArrayBuffer;
-  readonly firstSlotCount: number;
-}
-
-const entryWords = 12;
-const entryBytes = entryWords * 4;
 const idWords = 8;
 const packWord = 8;
 const offsetWord = 9;
@@ -34,25 +37,11 @@ const plainLengthWord = 11;
 const entryCountAt = 0;
 const packCountAt = 1;
 const currentTableAt = 2;
-const headerWords = 4;
 
 /** Pack number of an entry that was claimed and is not yet in a finished pack. */
 const pendingPack = 0x7fff_ffff;
 /** Pack number of an entry that lost a race for its slot: nothing refers to it. */
 const deadPack = 0x7fff_fffe;
-
-/** 64 million blobs, some 64 TB of data: 3 GB of entries, reserved but not used before they are needed. */
-const maxEntries = 1 << 26;
-const maxPacks = 1 << 24;
-/** Slots per expected blob: with linear probing a load of 0.62 costs two to three probes. */
-const slotsPerBlob = 1.6;
-const minSlots = 1 << 16;
-/** Each further slot table is that much larger than the one before it. */
-const tableGrowth = 4;
-const maxTables = 6;
-const growthStepBytes = 1 << 20;
-/** Packs are few: 2,000 of them a step. */
-const packGrowthBytes = 1 << 16;
 
 export class IndexTable {
   readonly memory: IndexTableMemory;
@@ -63,8 +52,7 @@ export class IndexTable {
    */
   #entries: Uint32Array;
   #slots: Int32Array;
-  /** Per table: where it starts in the slots, how many slots it has, up to which entry it is filled. */
-  readonly #tables: readonly { start: number; size: number; full: number }[];
+  readonly #tables: readonly SlotTable[];
   readonly #probe = new Uint32Array(idWords);
   readonly #probeBytes = new Uint8Array(this.#probe.buffer);
 
@@ -78,17 +66,7 @@ export class IndexTable {
 
   /** A table sized for `expectedBlobs`; it grows beyond that by itself. */
   static create(expectedBlobs: number): IndexTable {
-    const firstSlotCount = Math.max(minSlots, Math.ceil(expectedBlobs * slotsPerBlob));
-    const last = tablesFor(firstSlotCount).at(-1);
-    return new IndexTable({
-      header: new SharedArrayBuffer(headerWords * 4),
-      entries: new SharedArrayBuffer(growthStepBytes, { maxByteLength: maxEntries * entryBytes }),
-      packs: new SharedArrayBuffer(packGrowthBytes, { maxByteLength: maxPacks * 32 }),
-      slots: new SharedArrayBuffer(firstSlotCount * 4, {
-        maxByteLength: last === undefined ? firstSlotCount * 4 : (last.start + last.size) * 4,
-      }),
-      firstSlotCount,
-    });
+    return new IndexTable(reserveMemory(expectedBlobs));
   }
 
   static attach(memory: IndexTableMemory): IndexTable {
@@ -113,8 +91,8 @@ export class IndexTable {
   addPack(id: Uint8Array): number {
     const pack = Atomics.add(this.#header, packCountAt, 1);
     if (pack >= maxPacks) throw tooLarge('packs');
-    commit(this.memory.packs, (pack + 1) * 32, packGrowthBytes);
-    new Uint8Array(this.memory.packs, pack * 32, 32).set(id);
+    commit(this.memory.packs, (pack + 1) * packIdBytes, packGrowthBytes);
+    new Uint8Array(this.memory.packs, pack * packIdBytes, packIdBytes).set(id);
     return pack;
   }
 
@@ -200,7 +178,7 @@ export class IndexTable {
   }
 
   packIdHex(pack: number): string {
-    return Buffer.from(this.memory.packs, pack * 32, 32).toString('hex');
+    return Buffer.from(this.memory.packs, pack * packIdBytes, packIdBytes).toString('hex');
   }
 
   #word(entry: number, word: number): number {
@@ -291,7 +269,7 @@ export class IndexTable {
     return (entries[at + packWord] ?? 0) >>> 31 === type;
   }
 
-  #table(table: number): { start: number; size: number } {
+  #table(table: number): SlotTable {
     const found = this.#tables[table];
     if (found === undefined) throw tooLarge('blobs');
     const { slots } = this.memory;
@@ -313,34 +291,4 @@ export class IndexTable {
     }
     return current;
   }
-}
-
-function tablesFor(firstSlotCount: number): { start: number; size: number; full: number }[] {
-  const tables: { start: number; size: number; full: number }[] = [];
-  let start = 0;
-  let size = firstSlotCount;
-  let full = 0;
-  while (tables.length < maxTables && full < maxEntries) {
-    full += Math.ceil(size / slotsPerBlob);
-    tables.push({ start, size, full });
-    start += size;
-    size *= tableGrowth;
-  }
-  return tables;
-}
-
-/** Grows a shared buffer to hold `bytes`, in steps; another thread may have done it meanwhile. */
-function commit(buffer: SharedArrayBuffer, bytes: number, stepBytes = growthStepBytes): void {
-  while (buffer.byteLength < bytes) {
-    const wanted = Math.min(buffer.maxByteLength, Math.ceil(bytes / stepBytes) * stepBytes);
-    try {
-      buffer.grow(wanted);
-    } catch (error) {
-      if (buffer.byteLength < bytes) throw new HoldfastError('internal', 'no memory for the index', { cause: error });
-    }
-  }
-}
-
-function tooLarge(what: string): HoldfastError {
-  return new HoldfastError('unsupported', `the repository has more ${what} than this version can hold`);
 }

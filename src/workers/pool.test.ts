@@ -39,7 +39,10 @@ describe('WorkerPool', () => {
     await using pool = createPool({ workerCount: 3 });
     const values = Array.from({ length: 5000 }, (_, value) => value);
     const answers = await Promise.all(values.map((value) => pool.run(echo(value))));
-    assert.deepEqual(answers.map((answer) => answer.value), values);
+    assert.deepEqual(
+      answers.map((answer) => answer.value),
+      values,
+    );
     assert.equal(pool.queuedCount, 0);
   });
 
@@ -101,7 +104,10 @@ describe('WorkerPool that starts with fewer workers than it may have', () => {
     const gate = new Gate();
     const held = pool.run(gate.request());
     const others = await Promise.all([pool.run(echo(1)), pool.run(echo(2))]);
-    assert.deepEqual(others.map((answer) => answer.value), [1, 2]);
+    assert.deepEqual(
+      others.map((answer) => answer.value),
+      [1, 2],
+    );
     gate.open();
     await held;
   });
@@ -122,7 +128,10 @@ describe('WorkerPool that starts with fewer workers than it may have', () => {
     await using pool = createPool({ workerCount: 3 });
     assert.deepEqual(await pool.runOnUsed(echo(1)), []);
     const used = await pool.run(echo(2));
-    assert.deepEqual((await pool.runOnUsed(echo(3))).map((answer) => answer.thread), [used.thread]);
+    assert.deepEqual(
+      (await pool.runOnUsed(echo(3))).map((answer) => answer.thread),
+      [used.thread],
+    );
   });
 });
 
@@ -173,7 +182,10 @@ describe('WorkerPool whose workers fail', () => {
       console.log(JSON.stringify(outcomes.map(({ reason }) => [reason.code, reason.message])));
     `;
     writeFileSync(program, text);
-    const output = execFileSync(process.execPath, ['--max-old-space-size=40', program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const output = execFileSync(process.execPath, ['--max-old-space-size=40', program], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const [first, second] = JSON.parse(output) as string[][];
     assert.equal(first?.[0], 'internal');
     assert.match(first?.[1] ?? '', /memory limit/u);
@@ -218,7 +230,8 @@ describe('WorkerPool that ends', () => {
     const open = [pool.run(echo(1)), pool.run({ kind: 'wait', gate: new SharedArrayBuffer(4) })];
     const outcomes = Promise.allSettled(open);
     await pool.close();
-    for (const outcome of await outcomes) assert.equal(outcome.status === 'rejected' && (outcome.reason as HoldfastError).code, 'cancelled');
+    for (const outcome of await outcomes)
+      assert.equal(outcome.status === 'rejected' && (outcome.reason as HoldfastError).code, 'cancelled');
     assert.match((await failure(pool.run(echo(1)), 'cancelled')).message, /closed/u);
     await failure(pool.runOnAll(echo(1)), 'cancelled');
     await pool.close();

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { messageOf, runHoldfast, snapshotOf } from '../support/holdfast.ts';
 import { requirePeer, type RunOptions } from '../support/peers.ts';
 import { assertSameSnapshot } from '../support/same-snapshot.ts';
 import { requireTreePeer, SharedRepository } from '../support/shared-repository.ts';
+import { sharedSetting } from '../support/shared-setting.ts';
 
 interface Variant {
   readonly args: readonly string[];
@@ -74,7 +75,7 @@ const variants: Readonly<Record<string, Variant>> = {
 };
 
 describe('what is stored with', { concurrency: 2 }, () => {
-  const setting = sharedSetting();
+  const setting = repositoryAndSource();
   for (const [name, { args, files = {}, options = {} }] of Object.entries(variants)) {
     it(`${name} is what restic stores`, async (t) => {
       const shared = setting(t);
@@ -91,19 +92,17 @@ describe('what is stored with', { concurrency: 2 }, () => {
 });
 
 /** One repository and one source for a group of tests: none of them changes the source. */
-function sharedSetting(): (t: TestContext) => SharedRepository | undefined {
-  let shared: SharedRepository | undefined;
-  const cleanUps: (() => void)[] = [];
-  after(() => cleanUps.forEach((cleanUp) => cleanUp()));
-  before(async () => {
+function repositoryAndSource(): (t: TestContext) => SharedRepository | undefined {
+  const setting = sharedSetting(async (t) => {
     const peer = requireTreePeer({ skip: () => {} });
-    if (peer === undefined) return;
-    shared = await SharedRepository.create({ after: (cleanUp) => void cleanUps.push(cleanUp) }, peer);
+    if (peer === undefined) return undefined;
+    const shared = await SharedRepository.create(t, peer);
     buildSource(join(shared.folder, 'source'));
     writeFileSync(join(shared.folder, ' source with space'), 'beside the source');
     mkdirSync(join(shared.folder, 'lists'));
+    return shared;
   });
-  return (t) => (requireTreePeer(t) === undefined ? undefined : shared);
+  return (t) => (requireTreePeer(t) === undefined ? undefined : setting());
 }
 
 /** Small, with something for each option to leave out and something to keep. */
@@ -147,7 +146,7 @@ describe('a stream', { concurrency: 2 }, () => {
     '--stdin-from-command': { args: ['--stdin-from-command', '--', 'printf', 'what the command printed'] },
     '--stdin-from-command with a name': { args: ['--stdin-from-command', '--stdin-filename', 'x/y', 'seq', '100000'] },
   };
-  const setting = sharedSetting();
+  const setting = repositoryAndSource();
   for (const [name, { args, options }] of Object.entries(streams)) {
     it(`saved by ${name} is what restic saves`, async (t) => {
       const shared = setting(t);
@@ -173,7 +172,7 @@ describe('a stream', { concurrency: 2 }, () => {
 });
 
 describe('an absolute path', () => {
-  const setting = sharedSetting();
+  const setting = repositoryAndSource();
   it('is stored with its folders above, and the folder itself is as restic stores it', async (t) => {
     const shared = setting(t);
     if (shared === undefined) return;

@@ -111,8 +111,9 @@ class RepositoryCheck {
     const { masterKey: key, backend } = this.#repository;
     const data: CheckWorkerData = { key, memory, packFolder: localPackFolder(backend) };
     const entry = new URL(`../../workers/check/check.worker${extname(import.meta.url)}`, import.meta.url);
-    const workerCount = this.#options.workerCount ?? suitableWorkerCount(memory, packs);
-    return new WorkerPool({ entry, workerCount, workerData: () => data, signal: this.#options.signal });
+    const workerCount = this.#options.workerCount ?? Math.min(maxDefaultWorkers, availableParallelism());
+    const firstWorkers = usefulWorkers(memory, packs);
+    return new WorkerPool({ entry, workerCount, firstWorkers, workerData: () => data, signal: this.#options.signal });
   }
 
   #addDuplicateHint(duplicateCount: number): void {
@@ -150,10 +151,10 @@ interface Contents {
   readonly bytesRead: number;
 }
 
-function suitableWorkerCount({ order }: CheckMemory, packs: readonly StoredPack[]): number {
+/** Threads that are certain to be worth their start. */
+function usefulWorkers({ order }: CheckMemory, packs: readonly StoredPack[]): number {
   const bytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
-  const useful = Math.ceil(Math.max(order.byteLength / 4 / entriesPerWorker, bytes / bytesPerWorker, 1));
-  return Math.min(useful, maxDefaultWorkers, availableParallelism());
+  return Math.ceil(Math.max(order.byteLength / 4 / entriesPerWorker, bytes / bytesPerWorker, 1));
 }
 
 function checkMemory(index: IndexTable, { order, groups }: GroupedPacks): CheckMemory {

@@ -3,7 +3,7 @@ import { type EventSink, ignoreEvents } from '../../base/events.ts';
 import type { PackId, SnapshotId } from '../../base/ids.ts';
 import type { CheckProblem } from '../../workers/check/problem.ts';
 
-export type { CheckProblem, ProblemKind, Severity } from '../../workers/check/problem.ts';
+export type { CheckProblem } from '../../workers/check/problem.ts';
 
 export interface CheckReport {
   /** The first ten thousand; `errorCount` counts all, and each was an event. */

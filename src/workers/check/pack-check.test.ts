@@ -4,7 +4,7 @@ import { before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PlantedRepository } from '../../../test/support/planted-repository.ts';
 import { systemRandomness } from '../../base/clock.ts';
-import { type BlobId, idToBytes } from '../../base/ids.ts';
+import { idToBytes } from '../../base/ids.ts';
 import { Sealer } from '../../crypto/sealer.ts';
 import type { IndexedPack } from '../../format/index-file.ts';
 import { MemoryBackend } from '../../storage/memory/memory-backend.ts';
@@ -126,7 +126,7 @@ function groupsOf({ id, blobs }: IndexedPack): PackGroups {
   const groups = new SharedArrayBuffer(8);
   blobs.forEach((blob, at) => {
     const type = blob.type === 'data' ? 0 : 1;
-    const entry = index.insert(idToBytes(blob.id as BlobId), type, number, blob.offset, blob.length, blob.uncompressedLength ?? 0);
+    const entry = index.insert(idToBytes(blob.id), type, number, blob.offset, blob.length, blob.uncompressedLength ?? 0);
     new Uint32Array(order)[at] = entry;
   });
   new Uint32Array(groups)[1] = blobs.length;

@@ -6,7 +6,7 @@ import { readTreeNodes } from '../../format/tree-nodes.ts';
 import { sealOverhead } from '../../crypto/sealer.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../index-table.ts';
 import { type CheckMemory, SharedBits } from './check-memory.ts';
-import { type CheckProblem, errorProblem, type ProblemKind, reasonOf, type Severity } from './problem.ts';
+import { type CheckProblem, type ProblemKind, reasonOf, type Severity } from './problem.ts';
 
 /** A tree whose nodes are all wrong is told of by so many. */
 const maxProblemsOfTree = 1000;

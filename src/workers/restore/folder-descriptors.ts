@@ -3,14 +3,16 @@
  * stands in the target, nothing is written outside of it. This also reaches directories deeper than PATH_MAX.
  */
 import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../posix/constants.ts';
+import { minusErrno } from '../../posix/errno.ts';
 import type { Libc } from '../../posix/libc.ts';
 import { directoryWord, type RestorePlan, rootDirectory } from './plan/restore-plan.ts';
 
 /** O_PATH: enough to act on names in it, and needs no right to list it. */
 const openFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-/** A process may have some thousand descriptors; a pack holds the files of few directories. */
-const maxOpen = 96;
+/** Neighbours in a pack lie in few directories, but files that were saved at the same time are mixed. */
+const maxOpen = 192;
+const tooManyOpen = minusErrno('EMFILE');
 
 export class FolderDescriptors {
   readonly #libc: Libc;
@@ -31,7 +33,11 @@ export class FolderDescriptors {
   open(directory: number): number {
     if (directory === rootDirectory) return this.#targetFd;
     if (directory === this.#last) return this.#lastFd;
-    const fd = this.#openCached(directory);
+    let fd = this.#openCached(directory);
+    if (fd === tooManyOpen) {
+      this.close();
+      fd = this.#openCached(directory);
+    }
     if (fd >= 0) {
       this.#last = directory;
       this.#lastFd = fd;
