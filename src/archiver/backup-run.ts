@@ -71,7 +71,7 @@ export class BackupRun {
       backend: repository.backend,
       index,
       saveIndex: (json) => this.#saveIndex(json),
-      monotonicMs: clock.monotonicMs,
+      monotonicMs: () => clock.monotonicMs(),
       signal,
     });
   }

@@ -31,9 +31,11 @@ export function* contentRuns(plan: RestorePlan, index: IndexTable, limits: RunLi
   }
 }
 
+const withoutContent = fileFlag.failed | fileFlag.link | fileFlag.trusted;
+
 function isWanted(plan: RestorePlan, row: number): boolean {
   const file = plan.blobs.get(row, blobWord.file);
-  return file < blobIsThere && (plan.files.get(file, fileWord.flags) & (fileFlag.failed | fileFlag.link)) === 0;
+  return file < blobIsThere && (plan.files.get(file, fileWord.flags) & withoutContent) === 0;
 }
 
 /** A counting sort: two passes over the blobs, and one number for each. */

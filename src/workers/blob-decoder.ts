@@ -3,6 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { decompress } from '../compression/decompress.ts';
 import { type Sealer, sealOverhead } from '../crypto/sealer.ts';
 import { sha256Hex } from '../crypto/sha256.ts';
+import { ReusedBuffer } from './reused-buffer.ts';
 
 /** Where the nonce ends and the ciphertext begins. */
 const nonceLength = 16;
@@ -10,12 +11,12 @@ const nonceLength = 16;
 const maxBlobBytes = 1 << 30;
 /** A block of zstd is 4 bytes at least and becomes 128 KiB at most (RFC 8878, "Blocks"): nothing expands by more. */
 const maxExpansion = 32 * 1024;
-/** Kept for the next blob: all chunks fit, and few trees are larger. Only what was written to takes memory. */
-const keptBytes = 9 << 20;
+/** Of a plaintext: most chunks fit, whose mean is 1.5 MiB. */
+const usualBytes = 2 << 20;
 
 export class BlobDecoder {
   readonly #sealer: Sealer;
-  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
+  readonly #plain = new ReusedBuffer(usualBytes);
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
@@ -31,15 +32,10 @@ export class BlobDecoder {
     assertBlobLengths(sealed.length, plainLength);
     const content = sealed.subarray(nonceLength);
     const contentLength = this.#sealer.unseal(sealed, content);
-    const plain = plainLength === 0 ? content.subarray(0, contentLength) : this.#room(plainLength);
+    const plain = plainLength === 0 ? content.subarray(0, contentLength) : this.#plain.take(plainLength);
     if (plainLength > 0) decompress(content.subarray(0, contentLength), plain);
     if (sha256Hex(plain) !== id) throw new HoldfastError('damaged', 'its content does not have the SHA-256 that is its id');
     return plain;
-  }
-
-  #room(bytes: number): Buffer {
-    // Memory that is not written to is never touched: a wrong length costs address space only.
-    return bytes > keptBytes ? Buffer.allocUnsafeSlow(bytes) : this.#kept.subarray(0, bytes);
   }
 }
 

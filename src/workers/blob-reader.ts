@@ -5,13 +5,14 @@ import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import type { Sealer } from '../crypto/sealer.ts';
 import { assertBlobLengths, BlobDecoder } from './blob-decoder.ts';
 import type { IndexTable } from './index-table.ts';
+import { ReusedBuffer } from './reused-buffer.ts';
 
 /** Trees lie in few packs, and a walk goes back and forth between them. */
 const maxOpenPacks = 16;
 /** Not blocking: a named pipe in the place of a pack would otherwise hold the open for ever. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
-/** For a sealed blob: all chunks fit. Only what was written to takes memory. */
-const keptBytes = 9 << 20;
+/** Of a sealed blob: nearly all trees fit, and most chunks. */
+const usualBytes = 1 << 20;
 
 export class BlobReader implements Disposable {
   readonly #index: IndexTable;
@@ -19,7 +20,7 @@ export class BlobReader implements Disposable {
   readonly #packFolder: string;
   /** Pack number to descriptor, least recently used first. */
   readonly #open = new Map<number, number>();
-  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
+  readonly #sealed = new ReusedBuffer(usualBytes);
 
   constructor(index: IndexTable, sealer: Sealer, packFolder: string) {
     this.#index = index;
@@ -48,7 +49,7 @@ export class BlobReader implements Disposable {
   #readSealed(entry: number, plainLength: number): Uint8Array {
     const length = this.#index.lengthOf(entry);
     assertBlobLengths(length, plainLength);
-    const target = this.#room(length);
+    const target = this.#sealed.take(length);
     const offset = this.#index.offsetOf(entry);
     const fd = this.#descriptor(entry);
     for (let done = 0; done < length; ) {
@@ -57,10 +58,6 @@ export class BlobReader implements Disposable {
       done += count;
     }
     return target;
-  }
-
-  #room(length: number): Buffer {
-    return length > keptBytes ? Buffer.allocUnsafeSlow(length) : this.#kept.subarray(0, length);
   }
 
   #descriptor(entry: number): number {

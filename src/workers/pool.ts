@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import { cancellationOf } from '../base/cancellation.ts';
 import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import { endOfWork, type FromWorker, type ToWorker } from './protocol.ts';
 
 export interface PoolOptions<Notice> {
   /** The worker's entry file. */
@@ -46,6 +46,7 @@ interface Member<Response> {
   isReady: boolean;
   isUsed: boolean;
   readonly thread: Worker;
+  readonly ended: Promise<void>;
   readonly running: Map<number, Waiting<unknown, Response>>;
 }
 
@@ -111,12 +112,13 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     });
   }
 
-  /** Ends the threads; requests that are open, or come later, are rejected. */
+  /** Ends the threads, each after what it is doing; requests that are open, or come later, are rejected. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#fail(new HoldfastError('cancelled', 'the worker pool was closed'));
-    await Promise.all(this.#members.map((member) => member.thread.terminate()));
+    for (const member of this.#members) member.thread.postMessage(endOfWork);
+    await Promise.all(this.#members.map((member) => member.ended));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,14 +128,17 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   #start(index: number, isReady: boolean): Member<Response> {
     const thread = new Worker(this.#options.entry, {
       workerData: this.#options.workerData(index),
-      trackUnmanagedFds: false,
+      // Packs that are open when the thread ends, or is ended, are closed with it.
+      trackUnmanagedFds: true,
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
-    const member: Member<Response> = { isReady, isUsed: false, thread, running: new Map() };
+    const { promise: ended, resolve: noteEnd } = Promise.withResolvers<void>();
+    const member: Member<Response> = { isReady, isUsed: false, thread, ended, running: new Map() };
     thread.on('message', (message: FromWorker<Response, Notice>) => this.#receive(member, index, message));
     thread.on('error', (error) => this.#fail(asHoldfastError(error)));
     thread.on('messageerror', (error) => this.#fail(asHoldfastError(error)));
     thread.on('exit', (code) => {
+      noteEnd();
       if (!this.#isClosed) this.#fail(new HoldfastError('internal', `a worker thread ended with code ${code}`));
     });
     return member;

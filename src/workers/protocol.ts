@@ -2,10 +2,18 @@
 import { parentPort } from 'node:worker_threads';
 import { type ErrorRecord, HoldfastError, toErrorRecord } from '../base/errors.ts';
 
-export interface ToWorker<Request> {
+export interface RequestToWorker<Request> {
   readonly id: number;
   readonly request: Request;
 }
+
+/**
+ * The last message: the thread ends by itself once it has nothing more to do. Terminating it from outside could hit it inside
+ * a native call, and koffi then ends the whole process ("FATAL ERROR: Error::ThrowAsJavaScriptException napi_throw").
+ */
+export const endOfWork = 'end';
+
+export type ToWorker<Request> = RequestToWorker<Request> | typeof endOfWork;
 
 export type FromWorker<Response, Notice> =
   | { readonly kind: 'response'; readonly id: number; readonly response: Response }
@@ -15,7 +23,12 @@ export type FromWorker<Response, Notice> =
 /** Serves a worker's requests, one after the other. */
 export function serve<Request, Response>(handle: (request: Request) => Response): void {
   const port = requirePort();
-  port.on('message', ({ id, request }: ToWorker<Request>) => {
+  port.on('message', (message: ToWorker<Request>) => {
+    if (message === endOfWork) {
+      port.close();
+      return;
+    }
+    const { id, request } = message;
     try {
       send<Response, never>({ kind: 'response', id, response: handle(request) });
     } catch (error) {

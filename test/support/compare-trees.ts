@@ -210,9 +210,11 @@ function attributesOfDirectory(place: Place): ExtendedAttribute[] {
   }
 }
 
+const one = Buffer.alloc(pieceBytes);
+const other = Buffer.alloc(pieceBytes);
+
 /** Where the piece begins that differs, or -1. */
 function firstDifference(a: number, b: number): number {
-  const [one, other] = [Buffer.alloc(pieceBytes), Buffer.alloc(pieceBytes)];
   for (let offset = 0; ; ) {
     const count = readPiece(a, one, offset);
     if (readPiece(b, other, offset) !== count || one.compare(other, 0, count, 0, count) !== 0) return offset;

@@ -88,7 +88,7 @@ export class RestoreSetting {
   }
 
   async restore(tree: BlobId, options: Partial<RestoreOptions> = {}): Promise<RestoreOutcome> {
-    return await restoreInto(await this.open(), tree, this.target, options);
+    return await restoreInto(await this.open(), tree, options.target ?? this.target, options);
   }
 
   async #open(backend: Backend): Promise<Repository> {

@@ -9,6 +9,7 @@ import { extname } from 'node:path';
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { type EventSink, ignoreEvents } from '../../base/events.ts';
+import { returnFreedMemory } from '../../base/freed-memory.ts';
 import { type CheckMemory, SharedBits } from '../../workers/check/check-memory.ts';
 import type { CheckRequest, CheckResponse, CheckWorkerData } from '../../workers/check/messages.ts';
 import { PackGroups } from '../../workers/check/pack-groups.ts';
@@ -67,6 +68,7 @@ class RepositoryCheck {
   }
 
   async run(): Promise<CheckReport> {
+    returnFreedMemory();
     const { signal } = this.#options;
     const startMs = this.#clock.monotonicMs();
     const small = new SmallFileCheck(this.#repository, this.#problems, signal);

@@ -1,119 +1,167 @@
 import assert from 'node:assert/strict';
-import { createCipheriv } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import { PlantedRepository, sha256 } from '../../../test/support/planted-repository.ts';
+import { failure } from '../../../test/support/failure.ts';
+import { PlantedRepository } from '../../../test/support/planted-repository.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
-import type { HoldfastError } from '../../base/errors.ts';
+import { HoldfastError } from '../../base/errors.ts';
 import type { BlobId, IndexId, PackId } from '../../base/ids.ts';
-import { Compressor } from '../../compression/compressor.ts';
-import { encodeIndex, type IndexedPack } from '../../format/index-file.ts';
+import type { IndexedPack } from '../../format/index-file.ts';
+import type { Backend } from '../../storage/backend.ts';
 import { LocalBackend } from '../../storage/local/local-backend.ts';
 import { MemoryBackend } from '../../storage/memory/memory-backend.ts';
-import { dataBlob } from '../../workers/index-table.ts';
+import { dataBlob, type IndexTable, treeBlob } from '../../workers/index-table.ts';
 import { loadIndex } from './load-index.ts';
 
-const blobsPerFile = 50_000;
 const blobsPerPack = 500;
+const packsPerIndex = 8;
 
-function idsOf(file: number, count: number): Buffer {
-  const start = Buffer.alloc(16);
-  start.writeUInt32BE(file, 0);
-  return createCipheriv('aes-128-ctr', Buffer.alloc(16), start).update(Buffer.alloc(count * 32));
-}
-
-/** Packs of blobs that nobody has stored. */
-function packsOf(file: number, count: number): IndexedPack[] {
-  const ids = idsOf(file, count);
-  const packs: IndexedPack[] = [];
-  for (let first = 0; first < count; first += blobsPerPack) {
-    const blobs = Array.from({ length: Math.min(blobsPerPack, count - first) }, (_, at) => ({
-      id: ids.toString('hex', (first + at) * 32, (first + at + 1) * 32) as BlobId,
-      type: 'data' as const,
-      offset: at * 1000,
-      length: 1000,
-      uncompressedLength: 2000 + at,
-    }));
-    packs.push({ id: sha256(Buffer.from(`${file} ${first}`)) as PackId, blobs });
-  }
-  return packs;
-}
-
-async function plantCompressed(planted: PlantedRepository, packs: readonly IndexedPack[]): Promise<IndexId> {
-  const json = encodeIndex(packs);
-  const encoded = Buffer.alloc(json.length, 2);
-  const length = new Compressor('auto').compress(json, encoded.subarray(1));
-  return await planted.unpacked('index', encoded.subarray(0, length + 1));
-}
-
-async function localRepository(t: TestContext): Promise<PlantedRepository> {
+async function createLocal(t: TestContext): Promise<LocalBackend> {
   const backend = new LocalBackend({ path: temporaryFolder(t) });
   await backend.create();
-  return new PlantedRepository(backend);
+  t.after(() => backend.close());
+  return backend;
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const packs = new Map<number, IndexedPack>();
+
+function packNumber(number: number): IndexedPack {
+  const pack = packs.get(number) ?? makePack(number);
+  packs.set(number, pack);
+  return pack;
+}
+
+function makePack(number: number): IndexedPack {
+  const blobs = Array.from({ length: blobsPerPack }, (_, index) => {
+    const blob = { id: hash(`blob ${number} ${index}`) as BlobId, type: 'data', offset: index * 1000, length: 900 + index } as const;
+    return index % 3 === 0 ? blob : { ...blob, uncompressedLength: 5000 + index };
+  });
+  return { id: hash(`pack ${number}`) as PackId, blobs };
+}
+
+async function plantIndexes(planted: PlantedRepository, count: number): Promise<IndexId[]> {
+  const ids: IndexId[] = [];
+  for (let file = 0; file < count; file++) {
+    ids.push(await planted.index(Array.from({ length: packsPerIndex }, (_, index) => packNumber(file * packsPerIndex + index))));
+  }
+  return ids;
+}
+
+/** Everything that the table says of the blobs of so many index files, whatever numbers it gave to their packs. */
+function locations(table: IndexTable, fileCount: number): string[] {
+  const found: string[] = [];
+  for (let number = 0; number < fileCount * packsPerIndex; number++) {
+    for (const { id } of packNumber(number).blobs) {
+      const entry = table.find(Buffer.from(id, 'hex'), dataBlob);
+      assert.ok(entry >= 0, `blob ${id} is not in the table`);
+      assert.equal(table.find(Buffer.from(id, 'hex'), treeBlob), -1);
+      const where = [table.offsetOf(entry), table.lengthOf(entry), table.plainLengthOf(entry)];
+      found.push(`${id} ${table.packIdHex(table.packOf(entry))} ${where.join(' ')}`);
+    }
+  }
+  return found;
+}
+
+const expected = (fileCount: number): string[] =>
+  Array.from({ length: fileCount * packsPerIndex }, (_, number) => packNumber(number)).flatMap(({ id, blobs }) =>
+    blobs.map((blob) => [blob.id, id, blob.offset, blob.length, 'uncompressedLength' in blob ? blob.uncompressedLength : 0].join(' ')),
+  );
+
+async function storedBytes(backend: Backend): Promise<number> {
+  return (await Array.fromAsync(backend.list('index'))).reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
 describe('loadIndex', () => {
-  it('brings 200,000 blobs from several files into at most 64 bytes each, by worker threads', async (t) => {
-    const planted = await localRepository(t);
-    for (let file = 0; file < 4; file++) await plantCompressed(planted, packsOf(file, blobsPerFile));
-    const index = await loadIndex(planted.backend, planted.key);
-    assert.equal(index.entryCount, 4 * blobsPerFile);
-    assert.ok(index.committedBytes / index.entryCount <= 64, `${index.committedBytes / index.entryCount} bytes`);
-    for (let file = 0; file < 4; file++) {
-      const ids = idsOf(file, blobsPerFile);
-      for (let blob = 0; blob < blobsPerFile; blob++) {
-        const entry = index.find(ids.subarray(blob * 32, blob * 32 + 32), dataBlob);
-        assert.equal(index.plainLengthOf(entry), 2000 + (blob % blobsPerPack));
-      }
+  it('gives the same table in workers as in the main thread, from a folder as from elsewhere', async (t) => {
+    const local = await createLocal(t);
+    const planted = new PlantedRepository(local);
+    const files = 12;
+    await plantIndexes(planted, files);
+    assert.ok((await storedBytes(local)) > 4 << 20, 'enough for workers of its own');
+    const remote = new MemoryBackend();
+    for await (const { name } of local.list('index')) await remote.save({ kind: 'index', name }, await local.load({ kind: 'index', name }));
+    const packCounts: number[] = [];
+    for (const backend of [local, remote]) {
+      const table = await loadIndex(backend, planted.key, { onLoaded: (_id, loaded) => packCounts.push(loaded.length) });
+      assert.deepEqual(locations(table, files), expected(files));
+      assert.equal(table.packCount, files * packsPerIndex);
+    }
+    assert.deepEqual(packCounts, new Array(2 * files).fill(packsPerIndex));
+  });
+
+  it('reads a small index without workers', async (t) => {
+    const planted = new PlantedRepository(await createLocal(t));
+    await plantIndexes(planted, 2);
+    assert.deepEqual(locations(await loadIndex(planted.backend, planted.key), 2), expected(2));
+  });
+
+  it('is empty where there is no index file', async () => {
+    const planted = new PlantedRepository(new MemoryBackend());
+    assert.equal((await loadIndex(planted.backend, planted.key)).packCount, 0);
+  });
+
+  it('lets others read, file by file, where they are offered', async (t) => {
+    const planted = new PlantedRepository(await createLocal(t));
+    const ids = await plantIndexes(planted, 3);
+    const asked: string[] = [];
+    await loadIndex(planted.backend, planted.key, {
+      reader: async ({ id, path }) => {
+        assert.equal(path, planted.backend.pathOf({ kind: 'index', name: id }));
+        asked.push(id);
+        return new Uint32Array(0);
+      },
+    });
+    assert.deepEqual(asked.sort(), ids.sort());
+  });
+
+  it('leaves out files that it is told to leave out', async (t) => {
+    const planted = new PlantedRepository(await createLocal(t));
+    const [first] = await plantIndexes(planted, 2);
+    const table = await loadIndex(planted.backend, planted.key, { except: new Set(first === undefined ? [] : [first]) });
+    assert.equal(table.packCount, packsPerIndex);
+  });
+
+  it('ends with the first damaged file, and names it', async (t) => {
+    const local = await createLocal(t);
+    for (const backend of [local, new MemoryBackend()]) {
+      const planted = new PlantedRepository(backend);
+      await plantIndexes(planted, 3);
+      const name = await planted.unpacked<IndexId>('index', Buffer.from('{"packs":[{"id":"'));
+      const error = await failure(loadIndex(backend, planted.key), 'damaged');
+      assert.match(error.message, new RegExp(name, 'u'));
+      assert.equal(error.context['file'], `index/${name}`);
     }
   });
 
-  for (const place of ['local', 'remote'] as const) {
-    it(`reads compressed and plain files of a ${place} storage`, async (t) => {
-      const planted = place === 'local' ? await localRepository(t) : new PlantedRepository(new MemoryBackend());
-      await plantCompressed(planted, packsOf(1, 700));
-      await planted.index(packsOf(2, 10));
-      const index = await loadIndex(planted.backend, planted.key);
-      assert.deepEqual([index.entryCount, index.packCount], [710, 3]);
-    });
+  it('ends when a worker meets a damaged file', async (t) => {
+    const planted = new PlantedRepository(await createLocal(t));
+    await plantIndexes(planted, 12);
+    const name = await planted.unpacked<IndexId>('index', Buffer.from('no JSON'));
+    assert.match((await failure(loadIndex(planted.backend, planted.key), 'damaged')).message, new RegExp(name, 'u'));
+  });
 
-    it(`names a damaged file of a ${place} storage, or leaves it out where told`, async (t) => {
-      const planted = place === 'local' ? await localRepository(t) : new PlantedRepository(new MemoryBackend());
-      const good = await planted.index(packsOf(1, 700));
-      const bad = await planted.index(packsOf(2, 10));
-      await overwrite(planted, bad, Buffer.from('nothing that was ever sealed, though long enough'));
-      await assert.rejects(loadIndex(planted.backend, planted.key), { code: 'damaged', message: new RegExp(bad) });
-      const unreadable: [string, HoldfastError][] = [];
-      const loaded: string[] = [];
-      const index = await loadIndex(planted.backend, planted.key, {
-        onUnreadable: (id, error) => unreadable.push([id, error]),
-        onLoaded: (id, packs) => loaded.push(`${id} ${packs.length}`),
-      });
-      assert.deepEqual(
-        unreadable.map(([id, error]) => [id, error.code]),
-        [[bad, 'damaged']],
-      );
-      assert.deepEqual(loaded, [`${good} 2`]);
-      assert.equal(index.entryCount, 700);
-      assert.equal((await loadIndex(planted.backend, planted.key, { except: new Set([bad]) })).entryCount, 700);
-    });
-  }
+  it('goes on where it is to report damaged files, with all others loaded', async (t) => {
+    const local = await createLocal(t);
+    for (const backend of [local, new MemoryBackend()]) {
+      const planted = new PlantedRepository(backend);
+      await plantIndexes(planted, 2);
+      const name = await planted.unpacked<IndexId>('index', Buffer.from('no JSON'));
+      const unreadable: (readonly [IndexId, HoldfastError])[] = [];
+      const table = await loadIndex(backend, planted.key, { onUnreadable: (...found) => unreadable.push(found) });
+      assert.deepEqual(unreadable.map(([id, error]) => [id, error.code]), [[name, 'damaged']]);
+      assert.deepEqual(locations(table, 2), expected(2));
+    }
+  });
 
-  it('stops when it is cancelled', async (t) => {
-    const planted = await localRepository(t);
-    await planted.index(packsOf(1, 10));
-    await assert.rejects(loadIndex(planted.backend, planted.key, { signal: AbortSignal.abort() }), { code: 'cancelled' });
+  it('stops when its signal has fired, reported files or not', async (t) => {
+    const planted = new PlantedRepository(await createLocal(t));
+    await plantIndexes(planted, 1);
+    const signal = AbortSignal.abort(new HoldfastError('cancelled', 'enough'));
+    for (const onUnreadable of [undefined, () => assert.fail('cancelled is not unreadable')]) {
+      const options = onUnreadable === undefined ? { signal } : { signal, onUnreadable };
+      assert.equal((await failure(loadIndex(planted.backend, planted.key, options), 'cancelled')).message, 'enough');
+    }
   });
 });
-
-async function overwrite({ backend }: PlantedRepository, name: string, bytes: Buffer): Promise<void> {
-  const file = { kind: 'index', name } as const;
-  const path = backend.pathOf(file);
-  if (path === undefined) {
-    await backend.remove(file);
-    await backend.save(file, bytes);
-  } else {
-    rmSync(path);
-    writeFileSync(path, bytes);
-  }
-}

@@ -1,23 +1,23 @@
 /**
  * A pack as it passes by once, from its first byte to its last: hands out spans of it, and has the SHA-256 of it at the end.
- * In memory is a window of a megabyte, more only where a span is longer.
+ * In memory is a window of a megabyte, more only while a longer span is taken.
  */
 import { HoldfastError } from '../../base/errors.ts';
 import { IncrementalSha256 } from '../../crypto/sha256.ts';
+import { ReusedBuffer } from '../reused-buffer.ts';
 
 /** Fills the front of `target` with what comes next; fewer bytes than asked for only at the end of the pack. */
 export type PieceReader = (target: Uint8Array) => number;
 
 /** What is hashed and then unsealed while it is still in the processor's cache; small enough to have one for each thread. */
 const windowBytes = 1 << 20;
-/** Every chunk of a file fits. Only what was written to takes memory, so most of it stays address space. */
-const capacityBytes = 9 << 20;
 
 export class PackStream {
   readonly #hash = new IncrementalSha256();
-  #window = Buffer.allocUnsafeSlow(capacityBytes);
-  /** How much of the window is used: more than usual while a long span is taken. */
-  #limit = windowBytes;
+  readonly #usual = Buffer.allocUnsafeSlow(windowBytes);
+  /** For a span that is longer than the usual window: it holds that span and nothing behind it. */
+  readonly #long = new ReusedBuffer(0);
+  #window: Buffer = this.#usual;
   #read: PieceReader = () => 0;
   /** Position in the pack of the window's first byte, and how much of the window is filled. */
   #start = 0;
@@ -26,11 +26,9 @@ export class PackStream {
   /** Begins another pack. */
   open(read: PieceReader): void {
     this.#read = read;
+    this.#passWindow();
     this.#start = 0;
-    this.#filled = 0;
-    this.#limit = windowBytes;
     this.#hash.digestHex();
-    if (this.#window.length > capacityBytes) this.#window = Buffer.allocUnsafeSlow(capacityBytes);
   }
 
   /**
@@ -47,36 +45,39 @@ export class PackStream {
 
   /** Passes the rest. @returns the length of the pack and the SHA-256 of all of it */
   finish(): { sizeBytes: number; sha256: string } {
-    do {
-      this.#start += this.#filled;
-      this.#filled = 0;
-    } while (this.#fill());
+    do this.#passWindow();
+    while (this.#fill());
     return { sizeBytes: this.#start, sha256: this.#hash.digestHex() };
   }
 
   #skipTo(offset: number): void {
     if (offset < this.#start) throw new HoldfastError('internal', 'a pack was read backwards');
     while (offset >= this.#start + this.#filled) {
-      this.#start += this.#filled;
-      this.#filled = 0;
+      this.#passWindow();
       if (!this.#fill()) return;
     }
   }
 
+  #passWindow(): void {
+    this.#start += this.#filled;
+    this.#filled = 0;
+    this.#window = this.#usual;
+    this.#long.release();
+  }
+
   /** Moves what is still needed to the front when the span would not fit behind it. */
   #makeRoom(from: number, length: number): void {
-    this.#limit = Math.max(windowBytes, length);
-    if (from + length <= this.#limit) return;
-    const grown = length > this.#window.length ? Buffer.allocUnsafeSlow(length) : this.#window;
-    const kept = Math.min(from, this.#filled);
-    this.#window.copy(grown, 0, kept, this.#filled);
-    this.#window = grown;
-    this.#start += kept;
-    this.#filled -= kept;
+    if (from + length <= this.#window.length) return;
+    const roomy = length > this.#window.length ? this.#long.take(length) : this.#window;
+    const passed = Math.min(from, this.#filled);
+    this.#window.copy(roomy, 0, passed, this.#filled);
+    this.#window = roomy;
+    this.#start += passed;
+    this.#filled -= passed;
   }
 
   #fill(): boolean {
-    const piece = this.#window.subarray(this.#filled, this.#limit);
+    const piece = this.#window.subarray(this.#filled);
     const count = this.#read(piece);
     this.#hash.update(piece.subarray(0, count));
     this.#filled += count;
