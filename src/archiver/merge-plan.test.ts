@@ -17,7 +17,10 @@ const sizesOf = (groups: readonly (readonly UnfinishedPack[])[]): number[][] => 
 describe('groupUnfinished', () => {
   it('puts packs together as long as they fit in one', () => {
     const packs = [100, 600, 400, 300].map((size) => unfinished(size));
-    assert.deepEqual(sizesOf(groupUnfinished(packs, dataBlob, packSizeBytes)), [[600, 400], [300, 100]]);
+    assert.deepEqual(sizesOf(groupUnfinished(packs, dataBlob, packSizeBytes)), [
+      [600, 400],
+      [300, 100],
+    ]);
   });
 
   it('keeps data and trees apart', () => {
@@ -33,7 +36,9 @@ describe('groupUnfinished', () => {
   });
 
   it('loses no pack and makes none too large', () => {
-    const pack = fc.tuple(fc.integer({ min: 1, max: packSizeBytes }), fc.integer({ min: 1, max: 40 })).map(([size, count]) => unfinished(size, count));
+    const pack = fc
+      .tuple(fc.integer({ min: 1, max: packSizeBytes }), fc.integer({ min: 1, max: 40 }))
+      .map(([size, count]) => unfinished(size, count));
     fc.assert(
       fc.property(fc.array(pack, { maxLength: 40 }), (packs) => {
         const groups = groupUnfinished(packs, dataBlob, packSizeBytes);

@@ -74,7 +74,12 @@ class SharedFileJob {
       const sizeBytes = await this.#cutAll();
       const batches = await Promise.all(this.#batches);
       const sum = (key: keyof Added): number => batches.reduce((total, batch) => total + batch[key], 0);
-      return { ids: batches.flatMap((batch) => batch.ids), sizeBytes, addedBytes: sum('addedBytes'), addedPackedBytes: sum('addedPackedBytes') };
+      return {
+        ids: batches.flatMap((batch) => batch.ids),
+        sizeBytes,
+        addedBytes: sum('addedBytes'),
+        addedPackedBytes: sum('addedPackedBytes'),
+      };
     } finally {
       // No worker may read from the descriptor once it is closed.
       await Promise.allSettled(this.#batches);

@@ -151,5 +151,9 @@ function streamFields(timeNs: bigint): NodeFields {
 /** As restic cleans it: `..` takes the name before it away. */
 function splitPath(path: Buffer): Buffer[] {
   const absolute = posix.resolve('/', path.toString('latin1'));
-  return absolute.split('/').slice(1).filter((name) => name !== '').map((name) => Buffer.from(name, 'latin1'));
+  return absolute
+    .split('/')
+    .slice(1)
+    .filter((name) => name !== '')
+    .map((name) => Buffer.from(name, 'latin1'));
 }

@@ -118,7 +118,10 @@ describe('TreeAssembly', () => {
     assembly.add(pending(2, [3], 'inner:'));
     assembly.fill(3, '"file"');
     const outer = await assembly.textOf(1);
-    assert.deepEqual(told.map((text) => text.split(',').length), [1, 2]);
+    assert.deepEqual(
+      told.map((text) => text.split(',').length),
+      [1, 2],
+    );
     assert.equal(told[0], '"file"');
     assert.match(outer ?? '', /^outer:[0-9a-f]{64}"\}$/u);
   });

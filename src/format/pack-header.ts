@@ -36,8 +36,6 @@ export const maxSealedHeaderBytes = 16 * 1024 * 1024;
 export const maxHeaderEntries = Math.floor((maxSealedHeaderBytes - sealingOverheadBytes) / compressedEntryBytes);
 /** A pack has one entry at least. */
 export const minPackBytes = plainEntryBytes + sealingOverheadBytes + headerLengthFieldBytes;
-/** One read of the tail that nearly always has the whole header: 15 entries, as restic does. */
-export const eagerTailBytes = 15 * compressedEntryBytes + sealingOverheadBytes + headerLengthFieldBytes;
 
 /** Bytes that a finished pack has besides its blobs. */
 export function packOverheadBytes(blobs: readonly PackedBlob[]): number {

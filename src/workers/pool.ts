@@ -27,8 +27,12 @@ export interface PoolOptions<Notice> {
    */
   readonly hunger?: Int32Array;
   readonly signal?: AbortSignal | undefined;
+  /** How long `close` waits for what runs before it terminates threads; see `endOfWork`. */
+  readonly patienceMs?: number;
 }
 
+/** Requests take a second at most; a storage that hangs takes longer than anybody would wait. */
+const defaultPatienceMs = 10_000;
 /** Young generation of a worker's heap: small, because blob bytes live outside the heap; saves some 30 MB a worker. */
 const youngGenerationMb = 4;
 const defaultDepth = 2;
@@ -117,8 +121,11 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     this.#isClosed = true;
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#fail(new HoldfastError('cancelled', 'the worker pool was closed'));
-    for (const member of this.#members) member.thread.postMessage(endOfWork);
-    await Promise.all(this.#members.map((member) => member.ended));
+    const terminate = (): void => this.#members.forEach(({ thread }) => void thread.terminate());
+    const timer = setTimeout(terminate, this.#options.patienceMs ?? defaultPatienceMs);
+    for (const { thread } of this.#members) thread.postMessage(endOfWork);
+    await Promise.all(this.#members.map(({ ended }) => ended));
+    clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -24,62 +24,87 @@ for (const name of ['newest restic', 'system restic'] satisfies PeerName[]) {
       if (made !== undefined) await test(made);
     };
 
-    it('finds no error in what Holdfast wrote, reading every byte', readers(async ({ shared }) => {
-      await shared.check('--read-data');
-    }));
+    it(
+      'finds no error in what Holdfast wrote, reading every byte',
+      readers(async ({ shared }) => {
+        await shared.check('--read-data');
+      }),
+    );
 
-    it('restores each entry of it as it was', readers(async ({ shared, source }) => {
-      const restored = join(shared.folder, 'restored');
-      await shared.restic(['restore', 'latest', '--target', restored]);
-      // restic makes holes only when it is asked to.
-      const differences = compareTrees(source, join(restored, 'source'), { except: ['holes'] });
-      assert.deepEqual(differences.filter((line) => !isBeyondRestic(name, line)), []);
-    }));
+    it(
+      'restores each entry of it as it was',
+      readers(async ({ shared, source }) => {
+        const restored = join(shared.folder, 'restored');
+        await shared.restic(['restore', 'latest', '--target', restored]);
+        // restic makes holes only when it is asked to.
+        const differences = compareTrees(source, join(restored, 'source'), { except: ['holes'] });
+        assert.deepEqual(
+          differences.filter((line) => !isBeyondRestic(name, line)),
+          [],
+        );
+      }),
+    );
 
-    it('lists the snapshot with its paths, tags and tree', readers(async ({ shared, backup }) => {
-      const [snapshot, ...others] = await shared.snapshots();
-      assert.equal(others.length, 0);
-      assert.equal(snapshot?.['id'], snapshotOf(backup));
-      assert.deepEqual(snapshot?.['tags'], ['odd']);
-      assert.deepEqual(snapshot?.['paths'], [join(shared.folder, 'source')]);
-    }));
+    it(
+      'lists the snapshot with its paths, tags and tree',
+      readers(async ({ shared, backup }) => {
+        const [snapshot, ...others] = await shared.snapshots();
+        assert.equal(others.length, 0);
+        assert.equal(snapshot?.['id'], snapshotOf(backup));
+        assert.deepEqual(snapshot?.['tags'], ['odd']);
+        assert.deepEqual(snapshot?.['paths'], [join(shared.folder, 'source')]);
+      }),
+    );
 
-    it('lists as many entries as Holdfast counted, with the same fields as Holdfast', readers(async ({ shared, backup }) => {
-      const theirs = jsonLines((await shared.restic(['ls', '--json', 'latest'])).stdout).filter(isNode);
-      const ours = (await shared.holdfast(['ls', 'latest'])).lines.filter(isNode);
-      const counts = summaryOf(backup);
-      assert.equal(theirs.filter((node) => node['type'] === 'file').length, counts['total_files_processed']);
-      assert.equal(theirs.filter((node) => node['type'] === 'dir').length, counts['dirs_new']);
-      assert.equal(ours.length, theirs.length);
-      for (const [index, node] of theirs.entries()) {
-        // An older restic knows fewer fields.
-        for (const [field, value] of Object.entries(node)) assert.deepEqual(ours[index]?.[field], value, `${field} of ${String(node['path'])}`);
-      }
-    }));
+    it(
+      'lists as many entries as Holdfast counted, with the same fields as Holdfast',
+      readers(async ({ shared, backup }) => {
+        const theirs = jsonLines((await shared.restic(['ls', '--json', 'latest'])).stdout).filter(isNode);
+        const ours = (await shared.holdfast(['ls', 'latest'])).lines.filter(isNode);
+        const counts = summaryOf(backup);
+        assert.equal(theirs.filter((node) => node['type'] === 'file').length, counts['total_files_processed']);
+        assert.equal(theirs.filter((node) => node['type'] === 'dir').length, counts['dirs_new']);
+        assert.equal(ours.length, theirs.length);
+        for (const [index, node] of theirs.entries()) {
+          // An older restic knows fewer fields.
+          for (const [field, value] of Object.entries(node))
+            assert.deepEqual(ours[index]?.[field], value, `${field} of ${String(node['path'])}`);
+        }
+      }),
+    );
 
-    it('counts the bytes that Holdfast counted', readers(async ({ shared, backup }) => {
-      const stats = JSON.parse((await shared.restic(['stats', '--json', '--mode', 'raw-data'])).stdout) as JsonLine;
-      const { data_blobs = 0, tree_blobs = 0 } = summaryOf(backup);
-      assert.equal(stats['total_blob_count'], data_blobs + tree_blobs);
-      const restored = JSON.parse((await shared.restic(['stats', '--json', '--mode', 'restore-size'])).stdout) as JsonLine;
-      const ours = (await shared.holdfast(['stats', '--mode', 'restore-size'])).lines.at(-1);
-      for (const field of ['total_size', 'total_file_count']) assert.equal(ours?.[field], restored[field], field);
-    }));
+    it(
+      'counts the bytes that Holdfast counted',
+      readers(async ({ shared, backup }) => {
+        const stats = JSON.parse((await shared.restic(['stats', '--json', '--mode', 'raw-data'])).stdout) as JsonLine;
+        const { data_blobs = 0, tree_blobs = 0 } = summaryOf(backup);
+        assert.equal(stats['total_blob_count'], data_blobs + tree_blobs);
+        const restored = JSON.parse((await shared.restic(['stats', '--json', '--mode', 'restore-size'])).stdout) as JsonLine;
+        const ours = (await shared.holdfast(['stats', '--mode', 'restore-size'])).lines.at(-1);
+        for (const field of ['total_size', 'total_file_count']) assert.equal(ours?.[field], restored[field], field);
+      }),
+    );
 
-    it('prints a file of it', readers(async ({ shared, source }) => {
-      const { stdout } = await shared.restic(['dump', 'latest', '/source/contents/text']);
-      assert.equal(stdout, readFileSync(join(source, 'contents/text'), 'utf8'));
-    }));
+    it(
+      'prints a file of it',
+      readers(async ({ shared, source }) => {
+        const { stdout } = await shared.restic(['dump', 'latest', '/source/contents/text']);
+        assert.equal(stdout, readFileSync(join(source, 'contents/text'), 'utf8'));
+      }),
+    );
 
-    it('finds nothing to repair in the index, read from the packs anew', readers(async ({ shared }) => {
-      const before = (await shared.restic(['list', 'blobs'])).stdout.split('\n').sort();
-      const packs = (await shared.restic(['list', 'packs'])).stdout.split('\n').sort();
-      await shared.restic(name === 'newest restic' ? ['repair', 'index', '--read-all-packs'] : ['rebuild-index', '--read-all-packs']);
-      assert.deepEqual((await shared.restic(['list', 'blobs'])).stdout.split('\n').sort(), before);
-      assert.deepEqual((await shared.restic(['list', 'packs'])).stdout.split('\n').sort(), packs);
-      await shared.check();
-      await shared.holdfast(['check']);
-    }));
+    it(
+      'finds nothing to repair in the index, read from the packs anew',
+      readers(async ({ shared }) => {
+        const before = (await shared.restic(['list', 'blobs'])).stdout.split('\n').sort();
+        const packs = (await shared.restic(['list', 'packs'])).stdout.split('\n').sort();
+        await shared.restic(name === 'newest restic' ? ['repair', 'index', '--read-all-packs'] : ['rebuild-index', '--read-all-packs']);
+        assert.deepEqual((await shared.restic(['list', 'blobs'])).stdout.split('\n').sort(), before);
+        assert.deepEqual((await shared.restic(['list', 'packs'])).stdout.split('\n').sort(), packs);
+        await shared.check();
+        await shared.holdfast(['check']);
+      }),
+    );
   });
 }
 
@@ -100,7 +125,8 @@ describe('restic diff', () => {
     const ours = (await shared.holdfast(['diff', first, second])).lines;
     assert.deepEqual(changesOf(ours), changesOf(theirs));
     assert.deepEqual(changesOf(ours), ['+ /source/folder/added', '- /source/removed', 'M /source/changed']);
-    for (const field of ['changed_files', 'added', 'removed']) assert.deepEqual(messageOf(ours, 'statistics')[field], messageOf(theirs, 'statistics')[field]);
+    for (const field of ['changed_files', 'added', 'removed'])
+      assert.deepEqual(messageOf(ours, 'statistics')[field], messageOf(theirs, 'statistics')[field]);
   });
 });
 
@@ -125,5 +151,8 @@ function isNode(line: JsonLine): boolean {
 }
 
 function changesOf(lines: readonly JsonLine[]): string[] {
-  return lines.filter((line) => line['message_type'] === 'change').map((line) => `${String(line['modifier'])} ${String(line['path'])}`).sort();
+  return lines
+    .filter((line) => line['message_type'] === 'change')
+    .map((line) => `${String(line['modifier'])} ${String(line['path'])}`)
+    .sort();
 }

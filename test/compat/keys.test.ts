@@ -30,7 +30,8 @@ describe('a password', { concurrency: 2 }, () => {
     const peer = requirePeer(t, 'newest restic');
     if (peer === undefined) return;
     const shared = await SharedRepository.create(t, peer);
-    const opens = async (password: string): Promise<number> => (await runRestic(peer.path, shared.path, password, ['--no-cache', 'snapshots'])).code;
+    const opens = async (password: string): Promise<number> =>
+      (await runRestic(peer.path, shared.path, password, ['--no-cache', 'snapshots'])).code;
     const passwordFile = (password: string): string => {
       writeFileSync(join(shared.folder, 'password'), password);
       return join(shared.folder, 'password');

@@ -19,7 +19,18 @@ import { setTimes } from '../support/set-times.ts';
 import { assertNothingAdded, assertSameSnapshot } from '../support/same-snapshot.ts';
 import { requireTreePeer, SharedRepository } from '../support/shared-repository.ts';
 
-const files = ['same', 'touched', 'longer', 'other content', 'other inode', 'other mode', 'becomes a folder', 'becomes a link', 'removed', 'renamed'];
+const files = [
+  'same',
+  'touched',
+  'longer',
+  'other content',
+  'other inode',
+  'other mode',
+  'becomes a folder',
+  'becomes a link',
+  'removed',
+  'renamed',
+];
 
 /** Files of the second state by what the options make of them; the folder `below` holds a file that stays and one that is touched. */
 const expectedCounts = {
@@ -38,7 +49,9 @@ describe('against a parent', { concurrency: 2 }, () => {
         const shared = await create(t);
         if (shared === undefined) return;
         const run = { cwd: shared.folder };
-        const first = await (writer === 'restic' ? shared.restic(['backup', '--json', 'source'], run) : shared.holdfast(['backup', 'source'], run));
+        const first = await (writer === 'restic'
+          ? shared.restic(['backup', '--json', 'source'], run)
+          : shared.holdfast(['backup', 'source'], run));
         changeSource(join(shared.folder, 'source'));
         const args = [...options.split(' ').filter((option) => option !== ''), '--parent', snapshotOf(first), 'source'];
         const { ours } = await assertSameSnapshot(shared, args, run);
@@ -111,7 +124,8 @@ describe('against a parent', { concurrency: 2 }, () => {
     const dry = summaryOf(await shared.holdfast(['backup', '--dry-run', 'source'], run));
     assert.deepEqual(allFiles(shared), before);
     const real = summaryOf(await shared.holdfast(['backup', 'source'], run));
-    for (const name of ['files_new', 'files_changed', 'files_unmodified', 'data_blobs', 'tree_blobs', 'data_added']) assert.equal(dry[name], real[name], name);
+    for (const name of ['files_new', 'files_changed', 'files_unmodified', 'data_blobs', 'tree_blobs', 'data_added'])
+      assert.equal(dry[name], real[name], name);
   });
 
   it('a parent that does not exist fails the run', async (t) => {

@@ -21,7 +21,10 @@ interface Writer {
 const writers: Readonly<Record<string, Writer>> = {
   'the newest restic': { peer: 'newest restic' },
   'the newest restic without compression, in small packs': { peer: 'newest restic', backup: ['--compression', 'off', '--pack-size', '4'] },
-  'the newest restic with the best compression, in large packs': { peer: 'newest restic', backup: ['--compression', 'max', '--pack-size', '64'] },
+  'the newest restic with the best compression, in large packs': {
+    peer: 'newest restic',
+    backup: ['--compression', 'max', '--pack-size', '64'],
+  },
   'the newest restic in version 1 of the format': { peer: 'newest restic', init: ['--repository-version', '1'] },
   'the system restic': { peer: 'system restic' },
   'the system restic in version 1 of the format': { peer: 'system restic', init: ['--repository-version', '1'] },
@@ -67,7 +70,10 @@ async function assertRestored(shared: SharedRepository, source: string, { peer }
   const target = join(shared.folder, 'restored');
   await shared.holdfast(['restore', 'latest', '--target', target, '--verify']);
   const differences = compareTrees(source, join(target, 'source'));
-  assert.deepEqual(differences.filter((line) => !wasNotSaved(peer, line)), []);
+  assert.deepEqual(
+    differences.filter((line) => !wasNotSaved(peer, line)),
+    [],
+  );
   const dumped = await shared.holdfast(['dump', 'latest', '/source/contents/text']);
   assert.equal(dumped.stdout, readFileSync(join(source, 'contents/text'), 'utf8'));
 }
@@ -130,7 +136,16 @@ describe('a repository of restic', { concurrency: 2 }, () => {
     if (shared === undefined) return;
     for (const password of ['two', 'three']) {
       writeFileSync(join(shared.folder, 'password'), password);
-      await shared.restic(['key', 'add', '--new-password-file', join(shared.folder, 'password'), '--user', 'somebody', '--host', 'somewhere']);
+      await shared.restic([
+        'key',
+        'add',
+        '--new-password-file',
+        join(shared.folder, 'password'),
+        '--user',
+        'somebody',
+        '--host',
+        'somewhere',
+      ]);
     }
     assert.equal(readdirSync(join(shared.path, 'keys')).length, 3);
     for (const password of [testPassword, 'two', 'three']) await shared.holdfast(['snapshots'], { env: { HOLDFAST_PASSWORD: password } });

@@ -64,10 +64,18 @@ const badInputs: readonly BadInput[] = [
   { args: ['backup', 'source', '--compression', 'zip'], says: /--compression cannot be "zip"\nhint: Give one of off, auto/ },
   { args: ['backup', '--stdin', 'source'], says: /--stdin and a path contradict/ },
   { args: ['backup', '--stdin', '--files-from', 'x'], says: /--stdin and --files-from contradict/ },
-  { args: ['backup', '--stdin'], env: { HOLDFAST_PASSWORD: '' }, input: 'x', says: /cannot hold both the password and what is to be saved/ },
+  {
+    args: ['backup', '--stdin'],
+    env: { HOLDFAST_PASSWORD: '' },
+    input: 'x',
+    says: /cannot hold both the password and what is to be saved/,
+  },
   { args: ['backup', '--stdin'], says: /standard input was empty, no snapshot was made/ },
   { args: ['backup', '--stdin-from-command'], says: /--stdin-from-command needs a command/ },
-  { args: ['backup', '--stdin-from-command', '--', 'sh', '-c', 'echo half; exit 3'], says: /the command sh failed \(exit code 3\), no snapshot was made/ },
+  {
+    args: ['backup', '--stdin-from-command', '--', 'sh', '-c', 'echo half; exit 3'],
+    says: /the command sh failed \(exit code 3\), no snapshot was made/,
+  },
   { args: ['backup', '--stdin-from-command', '--', 'sh', '-c', 'echo half; kill -9 $$'], says: /ended by SIGKILL/ },
   { args: ['backup', '--stdin-from-command', '--', 'no-such-program-here'], says: /no-such-program-here cannot be found/ },
   { args: ['backup', '--files-from-raw', '-'], input: 'source', says: /does not end in a NUL byte/ },
@@ -139,7 +147,12 @@ describe('bad input', { concurrency: 4 }, () => {
 
 describe('help', () => {
   it('is given for every command, wherever it is asked for', async () => {
-    for (const args of [['help', 'backup'], ['backup', '--help'], ['backup', '-h', '--no-such-option'], ['-h', 'backup']]) {
+    for (const args of [
+      ['help', 'backup'],
+      ['backup', '--help'],
+      ['backup', '-h', '--no-such-option'],
+      ['-h', 'backup'],
+    ]) {
       const result = await scene.holdfast(args);
       assert.equal(result.code, 0);
       assert.match(result.stdout, /^Usage: holdfast backup \[OPTION\.\.\.\] \[PATH\.\.\.\]/, args.join(' '));

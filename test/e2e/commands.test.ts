@@ -80,7 +80,8 @@ describe('holdfast snapshots', () => {
   });
 
   it('filters by host, tag and path', async () => {
-    const ids = async (...filter: string[]) => (jsonOf((await succeed('snapshots', '--json', ...filter)).stdout)[0] as unknown as { id: string }[]).map(({ id }) => id);
+    const ids = async (...filter: string[]) =>
+      (jsonOf((await succeed('snapshots', '--json', ...filter)).stdout)[0] as unknown as { id: string }[]).map(({ id }) => id);
     assert.deepEqual(await ids('--host', 'alpha'), [first]);
     assert.deepEqual(await ids('--tag', 'first,one'), [first]);
     assert.deepEqual(await ids('--tag', 'first,two'), []);
@@ -111,7 +112,10 @@ describe('holdfast ls', () => {
 
   it('begins in a folder, and lists long', async () => {
     const listing = await lines('ls', '--long', `${first}:source/folder`);
-    assert.match(listing.find((line) => line.includes('/program')) ?? '', /^urwxr-xr-x +\d+ +\d+ +10 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \/program$/);
+    assert.match(
+      listing.find((line) => line.includes('/program')) ?? '',
+      /^urwxr-xr-x +\d+ +\d+ +10 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \/program$/,
+    );
     assert.match(listing.find((line) => line.includes('/link')) ?? '', /^Lrwxrwxrwx .* \/link -> \.\.\/file\.txt$/);
     assert.match(listing.find((line) => line.includes('/pipe')) ?? '', /^prw/);
   });
@@ -131,7 +135,10 @@ describe('holdfast ls', () => {
 describe('holdfast find', () => {
   it('finds in all snapshots, newest first', async () => {
     const output = (await succeed('find', 'PROGRAM', '--ignore-case', '--snapshot', first, '--snapshot', second)).stdout;
-    assert.match(output, new RegExp(`^Found matching entries in snapshot ${first.slice(0, 8)} from 2026-01-02 03:04:05\n/source/folder/program\n$`));
+    assert.match(
+      output,
+      new RegExp(`^Found matching entries in snapshot ${first.slice(0, 8)} from 2026-01-02 03:04:05\n/source/folder/program\n$`),
+    );
   });
 
   it('finds by time', async () => {
@@ -156,7 +163,13 @@ describe('holdfast diff', () => {
     const output = await lines('diff', first, second);
     assert.equal(output[0], `comparing snapshot ${first.slice(0, 8)} to ${second.slice(0, 8)}:`);
     const changes = output.filter((line) => /^[+MTU?-]+ +\//.test(line));
-    assert.deepEqual(changes, ['M    /source/file.txt', 'M    /source/folder/hard-link', '-    /source/folder/program', '+    /source/new/', '+    /source/new/file']);
+    assert.deepEqual(changes, [
+      'M    /source/file.txt',
+      'M    /source/folder/hard-link',
+      '-    /source/folder/program',
+      '+    /source/new/',
+      '+    /source/new/file',
+    ]);
     assert.ok(output.includes('Files:           1 new,     1 removed,     2 changed'));
   });
 
@@ -197,7 +210,10 @@ describe('holdfast restore', () => {
     writeFileSync(join(target, 'extra'), 'extra');
     assert.match((await succeed('restore', `${first}:source`, '--target', target, '--overwrite', 'never')).stdout, /skipped/);
     assert.equal(readFileSync(join(target, 'file.txt'), 'utf8'), 'mine');
-    assert.match((await succeed('restore', `${first}:source`, '--target', target, '--delete', '--dry-run', '-vv')).stdout, /^deleted +\/extra/m);
+    assert.match(
+      (await succeed('restore', `${first}:source`, '--target', target, '--delete', '--dry-run', '-vv')).stdout,
+      /^deleted +\/extra/m,
+    );
     assert.ok(readdirSync(target).includes('extra'));
     await succeed('restore', `${first}:source`, '--target', target, '--delete');
     assert.equal(readFileSync(join(target, 'file.txt'), 'utf8'), fileContent);
@@ -243,7 +259,10 @@ describe('holdfast stats, check, cat and version', () => {
   });
 
   it('print objects', async () => {
-    assert.match((await succeed('cat', 'config')).stdout, /^\{\n {2}"version": 2,\n {2}"id": "[0-9a-f]{64}",\n {2}"chunker_polynomial": "[0-9a-f]+"\n\}\n$/);
+    assert.match(
+      (await succeed('cat', 'config')).stdout,
+      /^\{\n {2}"version": 2,\n {2}"id": "[0-9a-f]{64}",\n {2}"chunker_polynomial": "[0-9a-f]+"\n\}\n$/,
+    );
     assert.equal(JSON.parse((await succeed('cat', 'snapshot', first.slice(0, 8))).stdout).hostname, 'alpha');
     const [key] = jsonOf((await succeed('key', 'list', '--json')).stdout) as unknown as { id: string }[][];
     assert.equal(JSON.parse((await succeed('cat', 'key', key?.[0]?.id ?? '')).stdout).kdf, 'scrypt');
@@ -262,7 +281,10 @@ describe('holdfast key', () => {
     writeFileSync(file, 'second password\n');
     const opened = { env: { HOLDFAST_PASSWORD: 'second password' } };
     const added = jsonOf((await succeed('key', 'add', '--json', '--new-password-file', file, '--user', 'me', '--host', 'here')).stdout)[0];
-    assert.match((await scene.holdfast(['key', 'list'], opened)).stdout, new RegExp(`^\\*${String(added?.['id']).slice(0, 8)} +me +here`, 'm'));
+    assert.match(
+      (await scene.holdfast(['key', 'list'], opened)).stdout,
+      new RegExp(`^\\*${String(added?.['id']).slice(0, 8)} +me +here`, 'm'),
+    );
 
     writeFileSync(file, 'third password');
     const changed = await scene.holdfast(['key', 'passwd', '--json', '--new-password-file', file], opened);

@@ -26,11 +26,11 @@ describe('the password', () => {
     'a file with blanks and newlines around it': { args: ['-p', 'password'], file: ` ${testPassword}\r\n\n` },
     'a file in UTF-16': { args: ['-p', 'password'], file: Buffer.from(`\ufeff${testPassword}`, 'utf16le') },
     'a command, whose words no shell sees': { args: ['--password-command', `printf %s "${testPassword}"`] },
-    'HOLDFAST_PASSWORD': { env: { HOLDFAST_PASSWORD: testPassword } },
-    'HOLDFAST_PASSWORD_FILE': { env: { HOLDFAST_PASSWORD_FILE: 'password' }, file: testPassword },
-    'HOLDFAST_PASSWORD_COMMAND': { env: { HOLDFAST_PASSWORD_COMMAND: `printf '%s' '${testPassword}'` } },
-    'RESTIC_PASSWORD': { env: { RESTIC_PASSWORD: testPassword } },
-    'RESTIC_PASSWORD_FILE': { env: { RESTIC_PASSWORD_FILE: 'password' }, file: testPassword },
+    HOLDFAST_PASSWORD: { env: { HOLDFAST_PASSWORD: testPassword } },
+    HOLDFAST_PASSWORD_FILE: { env: { HOLDFAST_PASSWORD_FILE: 'password' }, file: testPassword },
+    HOLDFAST_PASSWORD_COMMAND: { env: { HOLDFAST_PASSWORD_COMMAND: `printf '%s' '${testPassword}'` } },
+    RESTIC_PASSWORD: { env: { RESTIC_PASSWORD: testPassword } },
+    RESTIC_PASSWORD_FILE: { env: { RESTIC_PASSWORD_FILE: 'password' }, file: testPassword },
     'the HOLDFAST_ variable where a RESTIC_ one says something else': {
       env: { HOLDFAST_PASSWORD: testPassword, RESTIC_PASSWORD: 'wrong', RESTIC_PASSWORD_COMMAND: 'false' },
     },
@@ -58,7 +58,9 @@ describe('the password', () => {
   });
 
   it('shows what a password command says on its stderr', async () => {
-    const result = await scene.holdfast(['snapshots', '--password-command', "sh -c 'echo the vault is sealed >&2; exit 2'"], { env: noPassword });
+    const result = await scene.holdfast(['snapshots', '--password-command', "sh -c 'echo the vault is sealed >&2; exit 2'"], {
+      env: noPassword,
+    });
     assert.match(result.stderr, /the vault is sealed\nerror: the password command sh failed: exit code 2/);
   });
 

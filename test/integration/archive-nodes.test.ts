@@ -1,7 +1,18 @@
 /** What a backup makes of the entries of the file system. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -38,7 +49,12 @@ function deepFolders(top: string, depth: number, name: string): void {
 describe('a backup of entries of every kind', () => {
   it('keeps the content of files, empty ones too', async (t) => {
     const setting = await ArchiveSetting.create(t);
-    const contents = { empty: Buffer.alloc(0), small: Buffer.from('text'), chunked: pseudoRandomBytes(3 << 20, 1), zeros: Buffer.alloc(9 << 20) };
+    const contents = {
+      empty: Buffer.alloc(0),
+      small: Buffer.from('text'),
+      chunked: pseudoRandomBytes(3 << 20, 1),
+      zeros: Buffer.alloc(9 << 20),
+    };
     for (const [name, content] of Object.entries(contents)) writeFileSync(join(setting.source, name), content);
     const run = await setting.run();
     const nodes = await setting.nodes(run.tree, 'source');
@@ -98,7 +114,10 @@ describe('a backup of entries of every kind', () => {
     assert.equal(BigInt(node.inode ?? 0), stat.ino);
     assert.equal(Number(node.links), 2);
     assert.equal(nodes.get('same')?.inode, node.inode);
-    assert.deepEqual(node.extendedAttributes?.map(({ name, value }) => [name, Buffer.from(value ?? []).toString()]), [['user.comment', 'said']]);
+    assert.deepEqual(
+      node.extendedAttributes?.map(({ name, value }) => [name, Buffer.from(value ?? []).toString()]),
+      [['user.comment', 'said']],
+    );
     const withAtime = await setting.run({ withAtime: true });
     const other = (await setting.nodes(withAtime.tree, 'source')).get('file');
     assert.equal(Date.parse(present(other).atime), 1_000_000_000_000);
@@ -123,7 +142,10 @@ describe('a backup of entries of every kind', () => {
     const run = await setting.run();
     assert.deepEqual(failuresOf(run), []);
     assert.deepEqual(countsOf(run), { files: [2, 0, 0], dirs: [173, 0, 0] });
-    for (const path of [['levels', ...new Array<string>(150).fill('d')], ['long', ...new Array<string>(20).fill('x'.repeat(250))]]) {
+    for (const path of [
+      ['levels', ...new Array<string>(150).fill('d')],
+      ['long', ...new Array<string>(20).fill('x'.repeat(250))],
+    ]) {
       const bottom = (await setting.nodes(run.tree, 'source', ...path)).get('bottom');
       assert.deepEqual(await setting.content(present(bottom)), Buffer.from('deep'));
     }
@@ -146,7 +168,10 @@ describe('a backup of entries of every kind', () => {
     // 5 bytes, sealed with 32, and an entry of 37 in the header of the pack.
     assert.deepEqual([small.action, small.sizeBytes, small.addedBytes, small.addedPackedBytes], ['new', 5, 5, 5 + 32 + 37]);
     const second = await setting.run({ reportItems: true, parent: first });
-    assert.deepEqual(itemsOf(second).map((item) => item.action), ['unchanged', 'unchanged']);
+    assert.deepEqual(
+      itemsOf(second).map((item) => item.action),
+      ['unchanged', 'unchanged'],
+    );
   });
 });
 

@@ -4,7 +4,15 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, u
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { BlobId, IndexId } from '../../src/base/ids.ts';
-import { ArchiveSetting, type ArchiveOptions, type ArchiveRun, countsOf, failuresOf, itemsOf, warningsOf } from '../support/archive-setting.ts';
+import {
+  ArchiveSetting,
+  type ArchiveOptions,
+  type ArchiveRun,
+  countsOf,
+  failuresOf,
+  itemsOf,
+  warningsOf,
+} from '../support/archive-setting.ts';
 
 const time = 1_600_000_000;
 
@@ -79,7 +87,9 @@ describe('a backup with a parent', () => {
     const first = await setting.run();
     for (const [name, change] of Object.entries(changes)) change(at(name));
     const run = await setting.run({ parent: first, reportItems: true });
-    const modified = itemsOf(run).filter((item) => item.action === 'modified').map((item) => item.path);
+    const modified = itemsOf(run)
+      .filter((item) => item.action === 'modified')
+      .map((item) => item.path);
     assert.deepEqual(new Set(modified), new Set(Object.keys(changes).map(at)));
     assert.deepEqual(countsOf(run).files, [0, 4, 2]);
     const contents = await Promise.all(Object.keys(changes).map((name) => contentOf(setting, run, name)));
@@ -145,7 +155,10 @@ describe('a backup with a parent', () => {
     const folder = (await setting.nodes(first.tree, 'source')).get('folder');
     await rewriteIndexWithout(setting, folder?.subtree ?? assert.fail('it has no tree'));
     const run = await setting.run({ parent: first });
-    assert.deepEqual(failuresOf(run).map(({ path, error }) => [path, error.code]), [['parent snapshot', 'damaged']]);
+    assert.deepEqual(
+      failuresOf(run).map(({ path, error }) => [path, error.code]),
+      [['parent snapshot', 'damaged']],
+    );
     assert.equal(run.failureCount, 1);
     assert.deepEqual(countsOf(run).files, [1, 0, 1]);
     assert.equal(run.tree, first.tree);

@@ -60,7 +60,17 @@ function treeWithName(name: string, content: BlobId): string {
 }
 
 describe('a name that leads out of its folder', () => {
-  for (const name of ['..', '.', '', '../escaped', '/tmp/holdfast-escaped', 'a/../../escaped', 'inside/file', 'nul\\x00', '..\\x2fescaped']) {
+  for (const name of [
+    '..',
+    '.',
+    '',
+    '../escaped',
+    '/tmp/holdfast-escaped',
+    'a/../../escaped',
+    'inside/file',
+    'nul\\x00',
+    '..\\x2fescaped',
+  ]) {
     it(`is refused: ${JSON.stringify(name)}`, async (t) => {
       const { trees, target, restore, assertUntouched } = prepare(t);
       const bad = trees.rawTree(treeWithName(name, trees.data('evil')));

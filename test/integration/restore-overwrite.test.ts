@@ -137,7 +137,11 @@ describe('overwrite always', { concurrency: 2 }, () => {
     }
     writeFileSync(at('folder/inside'), 'other');
     const { failures, summary } = await again();
-    assert.deepEqual(failures.toSorted(), ['/large: unlink failed: ENOTEMPTY', '/link: unlink failed: ENOTEMPTY', '/small: unlink failed: ENOTEMPTY']);
+    assert.deepEqual(failures.toSorted(), [
+      '/large: unlink failed: ENOTEMPTY',
+      '/link: unlink failed: ENOTEMPTY',
+      '/small: unlink failed: ENOTEMPTY',
+    ]);
     assert.equal(summary.failureCount, 3);
     assert.equal(readFileSync(at('folder/inside'), 'utf8'), 'inside');
     const { failures: afterwards } = await again({ deletesUnexpected: true });
@@ -221,7 +225,14 @@ describe('deleting what is not in the snapshot', { concurrency: 2 }, () => {
     const { items, summary } = await restored.again({ deletesUnexpected: true });
     assert.deepEqual(
       items.filter((item) => item.startsWith('deleted')),
-      ['deleted /folder/new', 'deleted /folder/way out', 'deleted /new', 'deleted /new/deep', 'deleted /new/deep/er', 'deleted /new/deep/file'],
+      [
+        'deleted /folder/new',
+        'deleted /folder/way out',
+        'deleted /new',
+        'deleted /new/deep',
+        'deleted /new/deep/er',
+        'deleted /new/deep/file',
+      ],
     );
     assert.equal(summary.filesDeleted, 6);
     assert.ok(existsSync('/etc/hostname') || existsSync('/etc/passwd'));

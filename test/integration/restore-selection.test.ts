@@ -28,7 +28,10 @@ function entriesOf(folder: string): string[] {
 }
 
 const selections: Readonly<Record<string, { selection: RestoreSelection; expected: readonly string[] }>> = {
-  'an included file, with the folders above it': { selection: { includes: ['/src/deep/c.txt'] }, expected: ['src', 'src/deep', 'src/deep/c.txt'] },
+  'an included file, with the folders above it': {
+    selection: { includes: ['/src/deep/c.txt'] },
+    expected: ['src', 'src/deep', 'src/deep/c.txt'],
+  },
   'an included folder with all that is in it': { selection: { includes: ['docs'] }, expected: ['docs', 'docs/d.txt'] },
   'a pattern wherever it matches': { selection: { includes: ['*.ts'] }, expected: ['src', 'src/a.ts', 'src/link.ts'] },
   'a pattern of any case': {
@@ -120,7 +123,10 @@ describe('a dry run', () => {
 });
 
 describe('extended attributes', () => {
-  async function attributesAfter(t: TestContext, options: { excludeAttributes?: string[]; includeAttributes?: string[] }): Promise<string[]> {
+  async function attributesAfter(
+    t: TestContext,
+    options: { excludeAttributes?: string[]; includeAttributes?: string[] },
+  ): Promise<string[]> {
     const setting = await RestoreSetting.create(t);
     writeFileSync(join(setting.source, 'file'), 'x');
     for (const name of ['user.one', 'user.two']) setAttribute(cName(join(setting.source, 'file')), name, Buffer.from(name));
@@ -130,7 +136,9 @@ describe('extended attributes', () => {
     setAttribute(cName(join(setting.target, 'file')), 'user.old', Buffer.from('old'));
     const { failures } = await setting.restore(tree, options);
     assert.deepEqual(failures, []);
-    return listAttributes(cName(join(setting.target, 'file'))).map(({ name }) => name).toSorted();
+    return listAttributes(cName(join(setting.target, 'file')))
+      .map(({ name }) => name)
+      .toSorted();
   }
 
   it('that the snapshot does not have are removed', async (t) => {

@@ -15,7 +15,7 @@ import { loadIndex } from '../../src/repository/index/load-index.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import { type FileSelection, selectEverything } from '../../src/selection/selection.ts';
 import type { Backend } from '../../src/storage/backend.ts';
-import { dataBlob } from '../../src/workers/index-table.ts';
+import { dataBlob, type IndexTable } from '../../src/workers/index-table.ts';
 import { localRepository } from './new-repository.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -34,6 +34,8 @@ export interface ArchiveOptions extends Partial<Omit<BackupOptions, 'parent'>> {
   readonly backend?: Backend;
   readonly saveIndex?: ArchiveRepository['saveIndex'];
   readonly signal?: AbortSignal;
+  /** Instead of the repository's own: with an empty one everything is stored again. */
+  readonly index?: IndexTable;
   /** Gets the session before it runs. */
   readonly onSession?: (session: ArchiveSession) => void;
 }
@@ -70,7 +72,7 @@ export class ArchiveSetting {
     const { workerCount = 1, signal, saveIndex, onSession, backend = this.repository.backend, parent } = options;
     const { masterKey, config, files } = this.repository;
     const events: HoldfastEvent[] = [];
-    const index = await loadIndex(this.repository.backend, masterKey);
+    const index = options.index ?? (await loadIndex(this.repository.backend, masterKey));
     await using session = new ArchiveSession({ workerCount, signal });
     onSession?.(session);
     const save = saveIndex ?? ((json: Uint8Array) => files.save('index', json));
@@ -152,5 +154,18 @@ export function countsOf({ summary }: BackupResult): { files: number[]; dirs: nu
   return {
     files: [filesNew, filesChanged, filesUnmodified].map(Number),
     dirs: [dirsNew, dirsChanged, dirsUnmodified].map(Number),
+  };
+}
+
+/** Notes what is asked of the workers. */
+export function noting(asked: string[]): Required<Pick<ArchiveOptions, 'onSession'>> {
+  return {
+    onSession: ({ pool }) => {
+      const run = pool.run.bind(pool);
+      pool.run = (request, order) => {
+        asked.push(request.kind);
+        return run(request, order);
+      };
+    },
   };
 }

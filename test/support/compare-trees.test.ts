@@ -52,7 +52,10 @@ describe('compareTrees', () => {
       const [a, b] = [build(join(folder, 'a')), build(join(folder, 'b'))];
       change(b);
       const found = compareTrees(a, b);
-      assert.ok(found.some((difference) => line.test(difference)), found.join('\n'));
+      assert.ok(
+        found.some((difference) => line.test(difference)),
+        found.join('\n'),
+      );
     });
   }
 

@@ -8,7 +8,7 @@ export type OddRequest =
   /** Blocks the thread until the Int32 is no longer 0. */
   | { readonly kind: 'wait'; readonly gate: SharedArrayBuffer; readonly value?: number }
   | { readonly kind: 'notify'; readonly notices: readonly number[] }
-  | { readonly kind: 'fail' | 'throw' | 'throw-later' | 'exit' | 'exhaust' | 'answer-function' };
+  | { readonly kind: 'fail' | 'throw' | 'throw-later' | 'exit' | 'answer-function' };
 
 export interface OddResponse {
   readonly value: number;
@@ -22,13 +22,12 @@ serve<OddRequest, OddResponse>((request) => {
   return { value: 'value' in request ? (request.value ?? 0) : 0, thread: threadId };
 });
 
-function failAs(kind: 'fail' | 'throw' | 'throw-later' | 'exit' | 'exhaust' | 'answer-function'): OddResponse {
+function failAs(kind: 'fail' | 'throw' | 'throw-later' | 'exit' | 'answer-function'): OddResponse {
   if (kind === 'fail') throw new HoldfastError('storage-full', 'no room', { hint: 'Make room.', context: { file: 'a', bytes: 3 } });
   if (kind === 'throw') throw new TypeError('a defect');
   if (kind === 'answer-function') return { value: 0, thread: (() => 0) as unknown as number };
   if (kind === 'exit') return process.exit(7);
   if (kind === 'throw-later') throwLater();
-  if (kind === 'exhaust') exhaustMemory();
   return { value: 0, thread: 0 };
 }
 
@@ -36,14 +35,4 @@ function throwLater(): void {
   setImmediate(() => {
     throw new RangeError('outside of any request');
   });
-}
-
-/** In turns of the event loop: V8 does not end a loop that only allocates, it goes on beyond its limit. */
-function exhaustMemory(): void {
-  const kept: unknown[] = [];
-  const more = (): void => {
-    kept.push(new Array(10_000).fill(kept.length));
-    setImmediate(more);
-  };
-  more();
 }

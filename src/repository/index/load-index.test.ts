@@ -150,7 +150,10 @@ describe('loadIndex', () => {
       const name = await planted.unpacked<IndexId>('index', Buffer.from('no JSON'));
       const unreadable: (readonly [IndexId, HoldfastError])[] = [];
       const table = await loadIndex(backend, planted.key, { onUnreadable: (...found) => unreadable.push(found) });
-      assert.deepEqual(unreadable.map(([id, error]) => [id, error.code]), [[name, 'damaged']]);
+      assert.deepEqual(
+        unreadable.map(([id, error]) => [id, error.code]),
+        [[name, 'damaged']],
+      );
       assert.deepEqual(locations(table, 2), expected(2));
     }
   });

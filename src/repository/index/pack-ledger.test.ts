@@ -102,7 +102,10 @@ describe('PackLedger', () => {
     for (const pack of packs) setting.add(pack);
     await setting.ledger.settle();
     assertPacksFirst(setting.effects);
-    assert.deepEqual(indexesOf(setting.effects).map((names) => new Set(names)), [new Set(packs.map((pack) => pack.id))]);
+    assert.deepEqual(
+      indexesOf(setting.effects).map((names) => new Set(names)),
+      [new Set(packs.map((pack) => pack.id))],
+    );
     assert.equal(setting.effects.at(-1)?.slice(0, 5), 'index');
     assert.ok(packs.every((pack) => !existsSync(pack.stagedPath)));
   });
@@ -116,7 +119,10 @@ describe('PackLedger', () => {
     };
     setting.add(pack);
     await setting.ledger.settle();
-    assert.deepEqual(located, [[dataBlob, 0, 100, 300], [dataBlob, 100, 100, 300]]);
+    assert.deepEqual(located, [
+      [dataBlob, 0, 100, 300],
+      [dataBlob, 100, 100, 300],
+    ]);
     const second = pack.blobs[wordsPerBlob] ?? -1;
     assert.equal(setting.index.packIdHex(setting.index.packOf(second)), pack.id);
     assert.equal(setting.index.offsetOf(second), 100);
@@ -137,10 +143,16 @@ describe('PackLedger', () => {
     assert.equal(indexesOf(setting.effects).length, 0);
     setting.add(setting.pack(1));
     await setting.ledger.quiesce();
-    assert.deepEqual(indexesOf(setting.effects).map((names) => names.length), [3]);
+    assert.deepEqual(
+      indexesOf(setting.effects).map((names) => names.length),
+      [3],
+    );
     setting.add(setting.pack(1));
     await setting.ledger.settle();
-    assert.deepEqual(indexesOf(setting.effects).map((names) => names.length), [3, 1]);
+    assert.deepEqual(
+      indexesOf(setting.effects).map((names) => names.length),
+      [3, 1],
+    );
     assertPacksFirst(setting.effects);
   });
 
@@ -155,7 +167,10 @@ describe('PackLedger', () => {
     await setting.clock.advance(1);
     setting.add(setting.pack(1));
     await setting.ledger.quiesce();
-    assert.deepEqual(indexesOf(setting.effects).map((names) => names.length), [3]);
+    assert.deepEqual(
+      indexesOf(setting.effects).map((names) => names.length),
+      [3],
+    );
     // The clock begins again with the next pack.
     await setting.clock.advance(29_999);
     setting.add(setting.pack(1));
