@@ -2,12 +2,13 @@
  * One backup, from targets to snapshot. The workers start when the session is made, so that their start overlaps with
  * opening the repository.
  */
+import { closeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { IndexFileReader } from '../repository/index/load-index.ts';
 import { Counters } from '../workers/archive/counters.ts';
-import type { ArchiveNotice, ArchiveRequest, ArchiveResponse } from '../workers/archive/messages.ts';
+import type { ArchiveNotice, ArchiveRequest, ArchiveResponse, ArchiveWorkerData } from '../workers/archive/messages.ts';
 import type { IndexTable } from '../workers/index-table.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
@@ -29,9 +30,11 @@ export class ArchiveSession implements AsyncDisposable {
   readonly #counters: Counters;
   readonly #signal: AbortSignal | undefined;
   #run: BackupRun | undefined;
+  #stopped: { readonly error: unknown } | undefined;
 
   constructor({ workerCount = availableParallelism(), signal }: SessionOptions = {}) {
     const hunger = new SharedArrayBuffer(4);
+    const stop = new SharedArrayBuffer(4);
     const counters = Counters.memoryFor(workerCount + 1);
     this.#counterMemory = counters;
     this.#counters = Counters.row(counters, workerCount);
@@ -40,10 +43,12 @@ export class ArchiveSession implements AsyncDisposable {
       entry: new URL(`../workers/archive/archive.worker${extname(import.meta.url)}`, import.meta.url),
       workerCount,
       firstWorkers,
-      workerData: (worker) => ({ worker, counters, hunger }),
+      workerData: (worker): ArchiveWorkerData => ({ worker, counters, hunger, stop }),
       onNotice: (notice) => this.#run?.receive(notice),
       depth: 1,
       hunger: new Int32Array(hunger),
+      stop: new Int32Array(stop),
+      onLateResponse: giveBack,
       signal,
     });
   }
@@ -70,15 +75,22 @@ export class ArchiveSession implements AsyncDisposable {
       signal: this.#signal,
     });
     this.#run = run;
+    if (this.#stopped !== undefined) run.stop(this.#stopped.error);
     return await run.run();
   }
 
-  /** Ends the running backup with this error, before it writes anything else that others can see. */
+  /** Ends the backup with this error, before it writes anything else that others can see; also one that has not begun yet. */
   stop(error: unknown): void {
+    this.#stopped ??= { error };
     this.#run?.stop(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.close();
   }
+}
+
+/** A worker opened a file for all to read, and the run ended before main took it. */
+function giveBack(response: ArchiveResponse): void {
+  if (response.kind === 'large') closeSync(response.fd);
 }

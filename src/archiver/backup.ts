@@ -61,8 +61,9 @@ export async function backup(session: ArchiveSession, repository: Repository, re
   const permission = lockForBackup(repository, request, prepare);
   permission.catch(preparation.reject);
   const stopWhenLost = async (): Promise<void> => {
-    const lock = await permission;
-    lock?.lost.addEventListener('abort', () => session.stop(lock.lost.reason), { once: true });
+    const lost = (await permission)?.lost;
+    if (lost?.aborted === true) session.stop(lost.reason);
+    lost?.addEventListener('abort', () => session.stop(lost.reason), { once: true });
   };
   stopWhenLost().catch(preparation.reject);
   try {

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '../base/errors.ts';
 import { failure } from '../../test/support/failure.ts';
 import type { OddRequest, OddResponse } from '../../test/support/odd.worker.ts';
-import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import { WorkerPool, type PoolOptions } from './pool.ts';
 
 type OddPool = WorkerPool<OddRequest, OddResponse, number>;
 
 const entry = new URL('../../test/support/odd.worker.ts', import.meta.url);
 
-function createPool(options: Partial<PoolOptions<number>> = {}): OddPool {
-  return new WorkerPool({ entry, workerCount: 2, workerData: () => undefined, patienceMs: 200, ...options });
+function createPool(options: Partial<PoolOptions<number, OddResponse>> = {}): OddPool {
+  return new WorkerPool<OddRequest, OddResponse, number>({
+    entry,
+    workerCount: 2,
+    workerData: () => undefined,
+    patienceMs: 200,
+    ...options,
+  });
 }
 
 /** Holds back whoever waits for it until it is opened. */
@@ -216,6 +218,24 @@ describe('WorkerPool that ends', () => {
     assert.match((await failure(pool.run(echo(1)), 'cancelled')).message, /closed/u);
     await failure(pool.runOnAll(echo(1)), 'cancelled');
     await pool.close();
+  });
+
+  it('tells requests that take long to end, and hands over answers that come too late', async () => {
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const late: OddResponse[] = [];
+    const pool = createPool({ workerCount: 1, stop, onLateResponse: (response) => late.push(response) });
+    await pool.run(echo(1));
+    assert.equal(stop[0], 0);
+    const gate = new Gate();
+    const held = failure(pool.run(gate.request(7)), 'cancelled');
+    const closed = pool.close();
+    assert.equal(stop[0], 1);
+    gate.open();
+    await Promise.all([held, closed]);
+    assert.deepEqual(
+      late.map((response) => response.value),
+      [7],
+    );
   });
 
   it('leaves no listener at a signal that outlives it', async () => {

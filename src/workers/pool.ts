@@ -9,7 +9,7 @@ import { cancellationOf } from '../base/cancellation.ts';
 import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
 import { endOfWork, type FromWorker, type ToWorker } from './protocol.ts';
 
-export interface PoolOptions<Notice> {
+export interface PoolOptions<Notice, Response = unknown> {
   /** The worker's entry file. */
   readonly entry: URL;
   readonly workerCount: number;
@@ -26,6 +26,10 @@ export interface PoolOptions<Notice> {
    * workers that can share their work read it.
    */
   readonly hunger?: Int32Array;
+  /** One Int32 that becomes 1 when nobody waits for answers any more: requests that take long look at it, and end early. */
+  readonly stop?: Int32Array;
+  /** Gets answers that come after that, when they hold something that must be given back. */
+  readonly onLateResponse?: (response: Response) => void;
   readonly signal?: AbortSignal | undefined;
   /** How long `close` waits for what runs before it terminates threads; see `endOfWork`. */
   readonly patienceMs?: number;
@@ -55,18 +59,18 @@ interface Member<Response> {
 }
 
 export class WorkerPool<Request, Response, Notice = never> implements AsyncDisposable {
-  readonly #options: PoolOptions<Notice>;
+  readonly #options: PoolOptions<Notice, Response>;
   readonly #members: Member<Response>[] = [];
   readonly #queue = new Fifo<Waiting<Request, Response>>();
   readonly #urgent = new Fifo<Waiting<Request, Response>>();
   #setUpRequest: Request | undefined;
   #busySinceMs = Infinity;
-  #nextLook: NodeJS.Timeout | undefined;
+  #isLookingSoon = false;
   #nextRequest = 0;
   #failure: HoldfastError | undefined;
   #isClosed = false;
 
-  constructor(options: PoolOptions<Notice>) {
+  constructor(options: PoolOptions<Notice, Response>) {
     this.#options = options;
     const { workerCount, firstWorkers = workerCount } = options;
     for (let index = 0; index < Math.min(workerCount, firstWorkers); index++) this.#members.push(this.#start(index, true));
@@ -159,8 +163,9 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     const waiting = member.running.get(message.id);
     member.running.delete(message.id);
     this.#dispatch();
-    if (message.kind === 'response') waiting?.resolve(message.response);
-    else waiting?.reject(fromErrorRecord(message.error));
+    if (message.kind === 'failure') waiting?.reject(fromErrorRecord(message.error));
+    else if (waiting === undefined) this.#options.onLateResponse?.(message.response);
+    else waiting.resolve(message.response);
   }
 
   #notify(notice: Notice, index: number): void {
@@ -193,10 +198,13 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
 
   /** The requests that keep all workers busy may take minutes, and until then nothing else would ask. */
   #lookAgainSoon(): void {
-    this.#nextLook ??= setTimeout(() => {
-      this.#nextLook = undefined;
+    if (this.#isLookingSoon) return;
+    this.#isLookingSoon = true;
+    const look = (): void => {
+      this.#isLookingSoon = false;
       this.#dispatch();
-    }, growAfterMs).unref();
+    };
+    setTimeout(look, growAfterMs).unref();
   }
 
   #setUpLate(member: Member<Response>, request: Request): void {
@@ -240,6 +248,7 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   #fail(error: HoldfastError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    if (this.#options.stop !== undefined) Atomics.store(this.#options.stop, 0, 1);
     this.#rejectAll(error);
   }
 

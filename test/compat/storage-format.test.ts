@@ -19,7 +19,8 @@ describe('the compression', { concurrency: 2 }, () => {
       const summary = summaryOf(await shared.holdfast(['backup', '--compression', mode, 'source'], { cwd: shared.folder }));
       await shared.check('--read-data');
       sizes[mode] = summary['data_added_packed'] ?? 0;
-      const isStoredRaw = sizes[mode] > (summary['data_added'] ?? 0);
+      // Trees are compressed in every mode.
+      const isStoredRaw = sizes[mode] > 0.99 * (summary['data_added'] ?? 0);
       assert.equal(isStoredRaw, mode === 'off', mode);
     }
     const { off = 0, fastest = 0, auto = 0, better = 0, max = 0 } = sizes;
@@ -78,7 +79,7 @@ describe('packs', { concurrency: 2 }, () => {
   it('sizes that restic refuses are refused', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
-    for (const size of ['3', '129', '0', 'x']) {
+    for (const size of ['3', '129', 'x']) {
       const ours = await runHoldfast(shared.path, ['backup', '--pack-size', size, '/etc/hostname']);
       assert.equal(ours.code, 1, size);
       assert.equal(messageOf(ours.lines, 'exit_error')['error_code'], 'usage', size);

@@ -16,14 +16,14 @@ describe('a backup of very large files', () => {
   it('shares one very large file, cut as a stream of the same bytes is', async (t) => {
     const setting = await ArchiveSetting.create(t);
     // More than is cut at once, with chunks of the largest size in the hole.
-    const content = Buffer.concat([pseudoRandomBytes(40 << 20, 3), Buffer.alloc(30 << 20), pseudoRandomBytes(5 << 20, 4)]);
+    const content = Buffer.concat([pseudoRandomBytes(20 << 20, 3), Buffer.alloc(50 << 20), pseudoRandomBytes(5 << 20, 4)]);
     writeFileSync(join(setting.source, 'large'), content);
     const asked: string[] = [];
     const file = await setting.run({ workerCount: 3, ...noting(asked) });
     assert.ok(asked.filter((kind) => kind === 'cut').length >= 2);
     const node = (await setting.nodes(file.tree, 'source')).get('large');
     assert.equal(Number(node?.size), content.length);
-    assert.ok((node?.content ?? []).length > 20);
+    assert.ok((node?.content ?? []).length > 15);
     assert.ok((await setting.content(node ?? assert.fail())).equals(content));
     const stream = await setting.run({
       workerCount: 2,
@@ -53,7 +53,7 @@ describe('a backup of very large files', () => {
   it('reads a file anew, by one worker, that became shorter while several read it', async (t) => {
     const setting = await ArchiveSetting.create(t);
     const path = join(setting.source, 'shrinking');
-    const content = pseudoRandomBytes(70 << 20, 6);
+    const content = pseudoRandomBytes(40 << 20, 6);
     writeFileSync(path, content);
     const shrunk = content.subarray(0, 20 << 20);
     let cuts = 0;
@@ -118,7 +118,11 @@ describe('a backup of very large files', () => {
   });
 });
 
-function stream(filename: string, source: AsyncIterable<Uint8Array>, finished: Promise<void> = Promise.resolve()): { source: StreamTarget } {
+function stream(
+  filename: string,
+  source: AsyncIterable<Uint8Array>,
+  finished: Promise<void> = Promise.resolve(),
+): { source: StreamTarget } {
   return { source: { kind: 'stream', filename: Buffer.from(filename), stream: source, finished } };
 }
 
@@ -149,9 +153,9 @@ describe('a backup of a stream', () => {
     };
     assert.equal(await failure(setting.run(stream('dump', failing())), 'source-failed'), problem);
     const finished = Promise.reject<void>(problem);
+    finished.catch(() => {});
     assert.equal(await failure(setting.run(stream('dump', pieces(Buffer.from('x'), [1]), finished)), 'source-failed'), problem);
     assert.deepEqual(setting.snapshots, []);
-    assert.deepEqual(setting.staged(), []);
   });
 
   it('refuses a name without a name before it reads', async (t) => {

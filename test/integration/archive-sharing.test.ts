@@ -56,7 +56,7 @@ describe('a backup by several workers', () => {
           }
         }
       }),
-      { numRuns: 3 },
+      { numRuns: 2 },
     );
   });
 

@@ -22,6 +22,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   'key add': { summary: 'add a password', load: async () => (await import('./key-add.ts')).keyAdd },
   'key remove': { summary: 'remove a key', load: async () => (await import('./key-remove.ts')).keyRemove },
   'key passwd': { summary: 'change the password', load: async () => (await import('./key-passwd.ts')).keyPasswd },
+  unlock: { summary: 'remove locks that nobody holds any more', load: async () => (await import('./unlock.ts')).unlock },
   version: { summary: 'print version information', load: async () => (await import('./version.ts')).version },
 };
 

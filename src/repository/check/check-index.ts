@@ -3,7 +3,9 @@ import type { IndexId } from '../../base/ids.ts';
 import type { MasterKey } from '../../crypto/master-key.ts';
 import type { Backend } from '../../storage/backend.ts';
 import { errorProblem } from '../../workers/check/problem.ts';
+import type { CheckRequest, CheckResponse, IndexResponse } from '../../workers/check/messages.ts';
 import type { IndexTable } from '../../workers/index-table.ts';
+import type { WorkerPool } from '../../workers/pool.ts';
 import { loadIndex } from '../index/load-index.ts';
 import type { ProblemList } from './report.ts';
 
@@ -13,7 +15,16 @@ export interface LoadedIndex {
   readonly files: ReadonlyMap<IndexId, Uint32Array>;
 }
 
-export async function checkIndex(backend: Backend, key: MasterKey, problems: ProblemList, signal?: AbortSignal): Promise<LoadedIndex> {
+export interface CheckIndexOptions {
+  readonly backend: Backend;
+  readonly key: MasterKey;
+  readonly problems: ProblemList;
+  /** Reads the files of a repository that workers can read. */
+  readonly pool: WorkerPool<CheckRequest, CheckResponse>;
+  readonly signal: AbortSignal | undefined;
+}
+
+export async function checkIndex({ backend, key, problems, pool, signal }: CheckIndexOptions): Promise<LoadedIndex> {
   const damaged = new Set<IndexId>();
   for (;;) {
     const files = new Map<IndexId, Uint32Array>();
@@ -21,6 +32,10 @@ export async function checkIndex(backend: Backend, key: MasterKey, problems: Pro
     const index = await loadIndex(backend, key, {
       signal,
       except: damaged,
+      reader: async (request, _key, table) => {
+        const response = (await pool.run({ kind: 'index', ...request, memory: table.memory })) as IndexResponse;
+        return response.packs;
+      },
       onLoaded: (id, packs) => void files.set(id, packs),
       onUnreadable: (id, error) => {
         damaged.add(id);

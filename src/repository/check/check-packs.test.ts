@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { check, emptyRepository, kindsOf, missingId, plant } from '../../../test/support/planted-check.ts';
-import { type PlantedRepository, type SealedBlob, sha256 } from '../../../test/support/planted-repository.ts';
+import { PlantedRepository, type SealedBlob, sha256 } from '../../../test/support/planted-repository.ts';
 import type { PackId } from '../../base/ids.ts';
 import type { IndexedPack } from '../../format/index-file.ts';
 import { encodeHeaderEntries } from '../../format/pack-header.ts';
+import { FaultyBackend } from '../../storage/wrappers/faulty-backend.ts';
 
 describe('checkRepository on packs', () => {
   const cases: Record<string, { plant: (planted: PlantedRepository, blobs: SealedBlob[]) => Promise<IndexedPack>; message: RegExp }> = {
@@ -81,5 +82,31 @@ describe('checkRepository on packs', () => {
     const report = await check(planted);
     assert.deepEqual(kindsOf(report), ['pack-damaged']);
     assert.deepEqual(report.brokenPacks, [id]);
+  });
+
+  it('tells storage that gives wrong bytes once from storage that holds them', async () => {
+    const { planted, packs, root } = await plant();
+    await planted.index(packs);
+    await planted.snapshot(root.id);
+    const wrongTimes = async (times: number) => {
+      const fault = { kind: 'flip-bit', bit: 300 } as const;
+      const faulty = new FaultyBackend(planted.backend, [{ operation: 'load', fileKind: 'pack', nth: 1, times, fault }]);
+      // Without a snapshot only whole packs are loaded.
+      for await (const { name } of planted.backend.list('snapshot')) await planted.backend.remove({ kind: 'snapshot', name });
+      return await check(new PlantedRepository(faulty, planted.key));
+    };
+    assert.deepEqual(kindsOf(await wrongTimes(1)), ['pack-unstable']);
+    assert.ok(kindsOf(await wrongTimes(Infinity)).includes('pack-damaged'));
+  });
+
+  it('goes on when a pack cannot be read at all', async () => {
+    const { planted, packs } = await plant();
+    await planted.index(packs);
+    const faulty = new FaultyBackend(planted.backend, [
+      { operation: 'load', fileKind: 'pack', nth: 1, times: Infinity, fault: { kind: 'fail' } },
+    ]);
+    const report = await check(new PlantedRepository(faulty, planted.key));
+    assert.deepEqual(kindsOf(report), ['pack-unreadable', 'pack-unreadable']);
+    assert.deepEqual([report.brokenPacks, report.blobCount], [[], 4]);
   });
 });

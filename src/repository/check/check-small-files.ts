@@ -28,8 +28,16 @@ export class SmallFileCheck {
     this.#signal = signal;
   }
 
+  /** @returns the trees of the snapshots that can be read */
+  async run(): Promise<RootTree[]> {
+    await this.#checkConfig();
+    await this.#checkKeys();
+    await this.#checkLocks();
+    return await this.#checkSnapshots();
+  }
+
   /** The config was read when the repository was opened; this looks at what is stored now. */
-  async checkConfig(): Promise<void> {
+  async #checkConfig(): Promise<void> {
     const { backend, masterKey } = this.#repository;
     await this.#attempt('config', '', async () => {
       const sealed = await backend.load(configFile, { maxBytes: maxConfigBytes, signal: this.#signal });
@@ -38,7 +46,7 @@ export class SmallFileCheck {
     });
   }
 
-  async checkKeys(): Promise<void> {
+  async #checkKeys(): Promise<void> {
     const keyCount = await this.#checkEach<KeyId>('key', async (id) => {
       await loadKeyFile(this.#repository.backend, id, { signal: this.#signal });
     });
@@ -47,15 +55,14 @@ export class SmallFileCheck {
   }
 
   /** A lock that cannot be read endangers nothing that is stored. */
-  async checkLocks(): Promise<void> {
+  async #checkLocks(): Promise<void> {
     await this.#checkEach<LockId>('lock', async (id) => {
       const json = await this.#repository.files.load('lock', id, { signal: this.#signal });
       inFile({ kind: 'lock', name: id }, () => decodeLock(json));
     });
   }
 
-  /** @returns the trees of the snapshots that can be read */
-  async checkSnapshots(): Promise<RootTree[]> {
+  async #checkSnapshots(): Promise<RootTree[]> {
     const roots: RootTree[] = [];
     await this.#checkEach<SnapshotId>('snapshot', async (id) => {
       const { tree } = await this.#repository.snapshots.load(id, { signal: this.#signal });

@@ -1,14 +1,21 @@
 /** Has every pack read and proved by the workers. */
+import { setImmediate } from 'node:timers/promises';
+import { throwIfCancelled } from '../../base/cancellation.ts';
 import { asHoldfastError } from '../../base/errors.ts';
 import type { Backend } from '../../storage/backend.ts';
 import type { CheckRequest, CheckResponse, PackRequest, PackResponse } from '../../workers/check/messages.ts';
+import type { PackJobs } from '../../workers/check/pack-job.ts';
 import { type CheckProblem, errorProblem } from '../../workers/check/problem.ts';
 import type { WorkerPool } from '../../workers/pool.ts';
 import type { StoredPack } from './check-packs.ts';
 import type { ProblemList } from './report.ts';
 
+/** How long this thread works on a pack before it looks after the others: their next requests wait at the workers meanwhile. */
+const sliceMs = 10;
 /** Packs that are fetched at once from a storage that is not local: each is in memory as a whole. */
 const fetchesAtOnce = 4;
+/** One at work, and more in wait for the time that this thread is busy itself. */
+const requestsPerWorker = 3;
 /** restic makes packs of 128 MiB at most; one that is larger by far is no pack, and is not fetched into memory. */
 const maxFetchedBytes = 512 << 20;
 
@@ -20,6 +27,8 @@ export interface PackReadingOptions {
   readonly isLocal: boolean;
   readonly signal: AbortSignal | undefined;
   readonly packs: readonly StoredPack[];
+  /** Lets this thread check packs too, which costs less memory than a further worker. */
+  readonly jobs: PackJobs;
 }
 
 export class PackReading {
@@ -48,19 +57,36 @@ export class PackReading {
   async run(): Promise<void> {
     const { packs, pool, isLocal } = this.#options;
     const queue = packs.values();
-    const readPacks = async (): Promise<void> => {
-      for (const pack of queue) await this.#readPack(pack);
+    const lane = async (read: (pack: StoredPack) => Promise<PackResponse>): Promise<void> => {
+      for (const pack of queue) this.#take(await read(pack));
     };
-    const lanes = isLocal ? pool.workerCount * 2 : fetchesAtOnce;
-    await Promise.all(Array.from({ length: lanes }, readPacks));
+    const fetched = (pack: StoredPack) => this.#fetchPack(pack);
+    const asked = async (pack: StoredPack) => (await pool.run({ kind: 'pack', group: pack.group })) as PackResponse;
+    const lanes = isLocal ? new Array(pool.workerCount * requestsPerWorker).fill(asked) : new Array(fetchesAtOnce).fill(fetched);
+    await Promise.all([...lanes.map(lane), ...(isLocal ? [lane((pack) => this.#readHere(pack))] : [])]);
   }
 
-  async #readPack(pack: StoredPack): Promise<void> {
-    const { pool, isLocal, problems } = this.#options;
-    const response = isLocal ? ((await pool.run({ kind: 'pack', group: pack.group })) as PackResponse) : await this.#fetchPack(pack);
-    for (const problem of response.problems) problems.add(problem);
+  #take(response: PackResponse): void {
+    for (const problem of response.problems) this.#options.problems.add(problem);
     this.#bytesRead += response.bytesRead;
     this.#packsRead++;
+  }
+
+  async #readHere({ group }: StoredPack): Promise<PackResponse> {
+    const steps = this.#options.jobs.run({ kind: 'pack', group });
+    try {
+      for (let untilMs = performance.now() + sliceMs; ; ) {
+        const step = steps.next();
+        if (step.done === true) return step.value;
+        if (performance.now() < untilMs) continue;
+        await setImmediate();
+        throwIfCancelled(this.#options.signal);
+        untilMs = performance.now() + sliceMs;
+      }
+    } finally {
+      // Closes the pack when it was not read to its end.
+      steps.return({ kind: 'pack', problems: [], bytesRead: 0 });
+    }
   }
 
   /** Bytes that are wrong are fetched once more: only wrong twice is damage of what is stored. */

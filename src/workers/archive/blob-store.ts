@@ -12,6 +12,8 @@ export interface BlobStoreOptions {
   readonly index: IndexTable;
   readonly sealer: Sealer;
   readonly counters: Counters;
+  /** Between two chunks of a large file is a good moment to end. */
+  readonly throwIfStopped: () => void;
   /** Undefined in a repository of format version 1. */
   readonly treeCompressor: Compressor | undefined;
   /** Undefined where data is not to be compressed. */
@@ -34,6 +36,7 @@ export class BlobStore {
 
   /** Stores the blob unless the repository has it. @returns its id */
   save(type: BlobType, plain: Uint8Array): BlobId {
+    this.#options.throwIfStopped();
     if (type === dataBlob) this.#options.counters.add(Counter.doneBytes, plain.length);
     const id = sha256Hex(plain) as BlobId;
     this.#id.write(id, 'hex');

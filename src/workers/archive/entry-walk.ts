@@ -97,6 +97,7 @@ export class EntryWalk {
 
   #save(frame: DirectoryFrame, name: string, snapshotName: Uint8Array, previous: ParentEntry | undefined, isExplicit: boolean): Part {
     const { libc, stat } = this.#context;
+    this.#context.throwIfStopped();
     const pathText = (): string => frame.pathText(name);
     if (!isExplicit && !frame.isNameSelected(this.#context.selector, name)) return this.#excluded(pathText());
     const result = libc.statxAt(frame.fd, nameBytes(name), statLikeLstat, stat.bytes);

@@ -27,6 +27,8 @@ export interface ArchiveWorkerData {
   readonly counters: SharedArrayBuffer;
   /** Int32: how many requests wait at main for a free worker; a worker gives work away while it is low. */
   readonly hunger: SharedArrayBuffer;
+  /** Int32: 1 when the backup has ended and nobody waits for answers. */
+  readonly stop: SharedArrayBuffer;
 }
 
 /** Which differences to the parent snapshot make a file be read again, as restic's options of these names. */

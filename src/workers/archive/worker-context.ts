@@ -1,7 +1,7 @@
 /** What all parts of one archive worker share, made when main says `begin`. */
 import { threadId } from 'node:worker_threads';
 import { systemRandomness } from '../../base/clock.ts';
-import { type HoldfastError, toErrorRecord } from '../../base/errors.ts';
+import { HoldfastError, toErrorRecord } from '../../base/errors.ts';
 import { Chunker } from '../../chunker/chunker.ts';
 import { Compressor } from '../../compression/compressor.ts';
 import { Sealer } from '../../crypto/sealer.ts';
@@ -32,6 +32,7 @@ export class WorkerContext {
   readonly selector: Selector | undefined;
   readonly packs: { readonly data: PackWriter; readonly tree: PackWriter } | undefined;
   readonly #hunger: Int32Array;
+  readonly #stop: Int32Array;
   readonly #worker: number;
   #nextToken = 1;
   #nextWriter = 0;
@@ -40,6 +41,7 @@ export class WorkerContext {
     this.begin = begin;
     this.#worker = data.worker;
     this.#hunger = new Int32Array(data.hunger);
+    this.#stop = new Int32Array(data.stop);
     this.index = IndexTable.attach(begin.index);
     this.sealer = new Sealer(begin.key, systemRandomness);
     this.counters = Counters.row(data.counters, data.worker);
@@ -74,6 +76,11 @@ export class WorkerContext {
     return Atomics.load(this.#hunger, 0) > 0 && Atomics.sub(this.#hunger, 0, 1) > 0;
   }
 
+  /** A walk may take hours, and must leave no descriptor open: it looks often whether anybody still waits. @throws HoldfastError */
+  throwIfStopped(): void {
+    if (Atomics.load(this.#stop, 0) !== 0) throw new HoldfastError('cancelled', 'the backup has ended');
+  }
+
   newToken(): HoleToken {
     return this.#nextToken++ * tokenStride + this.#worker;
   }
@@ -92,6 +99,7 @@ export class WorkerContext {
     const mode = begin.compression === 'off' ? 'auto' : begin.compression;
     const compressor = begin.isCompressed ? new Compressor(mode) : undefined;
     const dataCompressor = begin.compression === 'off' ? undefined : compressor;
-    return new BlobStore({ index, sealer, counters, packs, treeCompressor: compressor, dataCompressor });
+    const throwIfStopped = (): void => this.throwIfStopped();
+    return new BlobStore({ index, sealer, counters, packs, treeCompressor: compressor, dataCompressor, throwIfStopped });
   }
 }

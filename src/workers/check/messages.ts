@@ -1,13 +1,27 @@
 /** What main asks of a check worker, and what it answers. */
 import type { MasterKey } from '../../crypto/master-key.ts';
+import type { IndexTableMemory } from '../index-table.ts';
 import type { CheckMemory } from './check-memory.ts';
 import type { CheckProblem } from './problem.ts';
 
 export interface CheckWorkerData {
   readonly key: MasterKey;
-  readonly memory: CheckMemory;
   /** Where packs can be read: `<folder>/<first two digits>/<id>`. Undefined: main reads them. */
   readonly packFolder: string | undefined;
+}
+
+/** Loads an index file into the table. */
+export interface IndexRequest {
+  readonly kind: 'index';
+  readonly id: string;
+  readonly path: string;
+  readonly memory: IndexTableMemory;
+}
+
+/** Comes when the index is complete, before all requests that follow here. */
+export interface BeginRequest {
+  readonly kind: 'begin';
+  readonly memory: CheckMemory;
 }
 
 export interface PackRequest {
@@ -31,7 +45,13 @@ export interface SurveyRequest {
   readonly end: number;
 }
 
-export type CheckRequest = PackRequest | TreesRequest | SurveyRequest;
+export type CheckRequest = IndexRequest | BeginRequest | PackRequest | TreesRequest | SurveyRequest;
+
+export interface IndexResponse {
+  readonly kind: 'index';
+  /** The numbers that the table gave to the packs of the file. */
+  readonly packs: Uint32Array;
+}
 
 export interface PackResponse {
   readonly kind: 'pack';
@@ -54,4 +74,4 @@ export interface SurveyResponse {
   readonly unusedBytes: number;
 }
 
-export type CheckResponse = PackResponse | TreesResponse | SurveyResponse;
+export type CheckResponse = IndexResponse | { readonly kind: 'begun' } | PackResponse | TreesResponse | SurveyResponse;

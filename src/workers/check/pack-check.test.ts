@@ -11,6 +11,7 @@ import { MemoryBackend } from '../../storage/memory/memory-backend.ts';
 import { IndexTable } from '../index-table.ts';
 import { PackCheck } from './pack-check.ts';
 import { PackGroups } from './pack-groups.ts';
+import { runAll } from './pack-job.ts';
 import { PackStream, type PieceReader } from './pack-stream.ts';
 import type { CheckProblem } from './problem.ts';
 
@@ -25,7 +26,7 @@ describe('PackCheck', () => {
     pack = await planted.pack(contents.map((content) => planted.blob('data', content)));
     bytes = await planted.backend.load({ kind: 'pack', name: pack.id });
     const packCheck = new PackCheck(groupsOf(pack), new Sealer(planted.key, systemRandomness));
-    check = (stored) => packCheck.check({ group: 0, sizeBytes: stored.length, read: readerOf(stored) });
+    check = (stored) => runAll(packCheck.run({ group: 0, sizeBytes: stored.length, read: readerOf(stored) }));
   });
 
   it('finds nothing wrong with a pack that is right, however it arrives', () => {
@@ -78,7 +79,7 @@ describe('PackCheck', () => {
     const read = (): number => {
       throw new RangeError('broken disk');
     };
-    assert.throws(() => packCheck.check({ group: 0, sizeBytes: 10, read }), RangeError);
+    assert.throws(() => runAll(packCheck.run({ group: 0, sizeBytes: 10, read })), RangeError);
   });
 });
 

@@ -36,19 +36,19 @@ export class PackCheck {
     this.#decoder = new BlobDecoder(sealer);
   }
 
-  /** @throws what `read` throws */
-  check({ group, sizeBytes, read }: OpenedPack): CheckProblem[] {
+  /** Gives way after each blob; one pack at a time. @throws what `read` throws */
+  *run({ group, sizeBytes, read }: OpenedPack): Generator<undefined, CheckProblem[], undefined> {
     this.#problems = [];
     this.#pack = this.#index.packIdHex(group);
     this.#stream.open(read);
-    const end = this.#checkBlobs(group, sizeBytes);
+    const end = yield* this.#checkBlobs(group, sizeBytes);
     this.#checkTail(group, end, sizeBytes);
     this.#checkWhole(sizeBytes);
     return this.#problems;
   }
 
   /** @returns where the last blob that could be read ends */
-  #checkBlobs(group: number, sizeBytes: number): number {
+  *#checkBlobs(group: number, sizeBytes: number): Generator<undefined, number, undefined> {
     let end = 0;
     for (const entry of this.#groups.entriesOf(group)) {
       const offset = this.#index.offsetOf(entry);
@@ -60,6 +60,7 @@ export class PackCheck {
       else {
         this.#checkBlob(entry, offset, length);
         end = offset + length;
+        yield;
       }
     }
     return end;
