@@ -1,6 +1,6 @@
 /** The command line: one command, from its arguments to its exit code. bin/main.mjs calls it. */
 import { systemClock } from '../base/clock.ts';
-import { HoldfastError } from '../base/errors.ts';
+import { errorCodes, HoldfastError } from '../base/errors.ts';
 import type { AnyCommand } from './commands/command.ts';
 import { commandTable, isCommand, isCommandGroup } from './commands/table.ts';
 import { Environment } from './environment.ts';
@@ -22,6 +22,8 @@ const brokenPipeExitCode = 141;
 
 /** @returns the exit code; never throws */
 export async function main(givenArgv: readonly string[]): Promise<number> {
+  // Should Node ever find nothing left to wait for before there is an answer, that was no success.
+  process.exitCode = errorCodes.internal.exitCode;
   const argv = restoreArguments(givenArgv);
   const environment = new Environment(process.env);
   // Until the options are understood: an error in them comes in the form that was asked for.

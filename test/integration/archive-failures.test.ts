@@ -103,7 +103,7 @@ describe('a backup, in the order of its effects,', () => {
 
   it('writes nothing at all on a dry run, and says what it would', async (t) => {
     const setting = await severalPacks(t);
-    const files = (): Set<unknown> => new Set(readdirSync(setting.folder, { recursive: true }));
+    const files = (): Set<unknown> => new Set(readdirSync(setting.folder, { recursive: true, encoding: 'utf8' }));
     const before = files();
     const dry = await setting.run({ ...smallPacks, isDryRun: true });
     assert.deepEqual(files(), before);

@@ -22,9 +22,10 @@ const key = {
 /** @throws HoldfastError `cancelled` on Ctrl-C or when the signal fires; `usage` when the input ends before a line */
 export async function askPassword(question: string, terminal: PromptTerminal, signal: AbortSignal): Promise<string> {
   const isTerminal = terminal.stdin.isTTY;
-  if (isTerminal) terminal.stderr.write(question);
   try {
+    // First: what is typed as soon as the question shows must not be echoed.
     if (isTerminal) terminal.stdin.setRawMode(true);
+    if (isTerminal) terminal.stderr.write(question);
     return await readLine(terminal.stdin, isTerminal, signal);
   } finally {
     if (isTerminal) {
@@ -40,13 +41,15 @@ async function readLine(stdin: NodeJS.ReadStream, isRaw: boolean, signal: AbortS
   const onData = (chunk: Buffer) => {
     const outcome = consume(line, chunk, isRaw);
     if (outcome === undefined) return;
+    // Before the rest goes back: a stream that flows would bring it here again at once.
+    stdin.off('data', onData).pause();
     if (outcome.rest.length > 0) stdin.unshift(outcome.rest);
     if (outcome.error === undefined) resolve(Buffer.from(line).toString('utf8'));
     else reject(outcome.error);
   };
   const onEnd = () => (line.length > 0 ? resolve(Buffer.from(line).toString('utf8')) : reject(noPassword()));
   const onAbort = () => reject(signal.reason);
-  stdin.on('data', onData).on('end', onEnd).on('error', reject);
+  stdin.on('data', onData).on('end', onEnd).on('error', reject).resume();
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
