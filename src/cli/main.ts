@@ -93,11 +93,12 @@ async function runCommand(plan: RunPlan, output: Output, environment: Environmen
   using watch = watchSignals((name) => {
     if (!output.isJson) output.complain(`${name} received: cleaning up, a second one ends at once`);
   });
-  const signal = plan.command.isListing === true ? AbortSignal.any([watch.signal, output.readerGone]) : watch.signal;
+  const { globals, parsed } = plan;
+  const isListing = plan.command.isListing === true;
+  const signal = isListing ? AbortSignal.any([watch.signal, output.readerGone]) : watch.signal;
   using renderer = plan.globals.json
     ? new JsonRenderer(output, systemClock, environment)
     : new HumanRenderer(output, systemClock, environment);
-  const { globals, parsed } = plan;
   const context = {
     globals,
     origins: parsed.origins,
@@ -109,10 +110,12 @@ async function runCommand(plan: RunPlan, output: Output, environment: Environmen
     stdin: process.stdin,
   };
   try {
-    return (await plan.command.run(context, parsed.values as never, parsed.positionals)) ?? 0;
+    const code = (await plan.command.run(context, parsed.values as never, parsed.positionals)) ?? 0;
+    await output.flush();
+    return isListing && output.readerGone.aborted ? brokenPipeExitCode : code;
   } catch (error) {
     // What breaks because the reader has gone is no failure of the command, and there is nobody to tell.
-    if (plan.command.isListing === true && output.readerGone.aborted) return brokenPipeExitCode;
+    if (isListing && output.readerGone.aborted) return brokenPipeExitCode;
     throw error;
   }
 }

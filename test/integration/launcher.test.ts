@@ -37,9 +37,9 @@ it('the Node that npm put beside the package goes before the one on the PATH', a
   const modules = join(temporaryFolder(t), 'node modules');
   copyPackage(join(modules, 'holdfast'));
   pretendNode(join(modules, 'node'), 'beside');
-  assert.equal((await run(join(modules, 'holdfast/bin/holdfast'), ['snapshots'])).stdout, 'beside snapshots\n');
+  assert.match((await run(join(modules, 'holdfast/bin/holdfast'), ['snapshots'])).stdout, /^beside .*main\.mjs snapshots\n$/u);
   pretendNode(join(modules, 'holdfast/node_modules/node'), 'inside');
-  assert.equal((await run(join(modules, 'holdfast/bin/holdfast'), ['snapshots'])).stdout, 'inside snapshots\n');
+  assert.match((await run(join(modules, 'holdfast/bin/holdfast'), ['snapshots'])).stdout, /^inside .*main\.mjs snapshots\n$/u);
 });
 
 it('a machine without any Node is told in one line what to install', async (t) => {

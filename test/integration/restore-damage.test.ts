@@ -41,7 +41,11 @@ async function plant(t: TestContext, makeBackend: (folder: string) => Promise<Ba
   const trees = new PlantedTrees(new PlantedRepository(backend));
   const first = trees.file('1', pseudoRandomBytes(5000, 1).toString('hex'));
   const parts = [pseudoRandomBytes(5000, 2), pseudoRandomBytes(5000, 3)];
-  const second = fileNode('2', parts.map((part) => trees.data(part)), 10_000);
+  const second = fileNode(
+    '2',
+    parts.map((part) => trees.data(part)),
+    10_000,
+  );
   return { backend, trees, root: trees.tree([first, second, trees.file('3', 'the last')]), target: join(folder, 'target') };
 }
 
@@ -136,10 +140,20 @@ describe('verification', () => {
     const spoil = (): void => {
       for (const name of ['b', 'large']) if (existsSync(join(setting.target, name))) writeFileSync(join(setting.target, name), 'spoilt');
     };
-    const { failures, summary } = await setting.restore(tree, { verifies: true, reportItems: true, events: (event) => (event.kind === 'item' ? spoil() : undefined) });
-    assert.deepEqual(failures.filter((line) => line.startsWith('/b')), ['/b: what was written differs from the snapshot']);
+    const { failures, summary } = await setting.restore(tree, {
+      verifies: true,
+      reportItems: true,
+      events: (event) => (event.kind === 'item' ? spoil() : undefined),
+    });
+    assert.deepEqual(
+      failures.filter((line) => line.startsWith('/b')),
+      ['/b: what was written differs from the snapshot'],
+    );
     assert.equal(summary.filesVerified + summary.failureCount, 4);
-    assert.deepEqual([readFileSync(join(setting.target, 'a'), 'utf8'), readFileSync(join(setting.target, 'c'), 'utf8')], ['content of a', 'content of c']);
+    assert.deepEqual(
+      [readFileSync(join(setting.target, 'a'), 'utf8'), readFileSync(join(setting.target, 'c'), 'utf8')],
+      ['content of a', 'content of c'],
+    );
   });
 });
 
@@ -153,7 +167,9 @@ describe('a restore that is cancelled', () => {
     const before = readdirSync('/proc/self/fd').length;
     const controller = new AbortController();
     const events = (event: { kind: string }): void => (event.kind === 'item' ? controller.abort() : undefined);
-    await assert.rejects(restoreInto(repository, tree, setting.target, { signal: controller.signal, reportItems: true, events }), { code: 'cancelled' });
+    await assert.rejects(restoreInto(repository, tree, setting.target, { signal: controller.signal, reportItems: true, events }), {
+      code: 'cancelled',
+    });
     await assert.rejects(restoreInto(repository, tree, setting.target, { signal: AbortSignal.abort() }), { code: 'cancelled' });
     assert.ok(readdirSync('/proc/self/fd').length <= before, `${readdirSync('/proc/self/fd').length} descriptors instead of ${before}`);
     const { failures } = await restoreInto(repository, tree, setting.target, { overwrite: 'if-changed' });
@@ -229,7 +245,10 @@ describe('an ordinary user', () => {
     const result = restoreAsNobody(setting, ['latest', '--target', setting.target]);
     assert.notEqual(result.status, 0);
     const errors = jsonLines(String(result.stderr)).filter((line) => line['message_type'] === 'error');
-    assert.deepEqual(errors.map((line) => line['item']), ['/device']);
+    assert.deepEqual(
+      errors.map((line) => line['item']),
+      ['/device'],
+    );
     assert.ok(lstatSync(join(setting.target, 'theirs')).isFile());
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Backs a folder up like the command, but with a clock that runs a thousand times as fast: an index is written after each pack instead
+ * Backs a folder up like the command, but with a clock that runs a million times as fast: an index is written after each pack instead
  * of every half minute. `node eager-backup.ts REPOSITORY PASSWORD FOLDER`, the folder relative to the working directory.
  */
 import { hostname } from 'node:os';
@@ -28,7 +28,7 @@ await backup(session, repository, {
   skipIfUnchanged: false,
   reportItems: false,
   estimateTotals: false,
-  clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 1000 },
+  clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 1_000_000 },
   events: ignoreEvents,
   record: {
     timeNs: systemClock.nowNs(),

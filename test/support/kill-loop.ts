@@ -37,9 +37,9 @@ export async function killLoop(shared: SharedRepository, options: KillLoopOption
   const durationMs = await timeOfBackup(shared);
   const counts: Record<string, number> = {};
   for (let round = 1; round <= rounds; round++) {
-    generateTree(join(source, `round ${round}`), { seed: options.seed + 100 + round, fileCount: 30, maxFileBytes: 50_000 });
+    generateTree(join(source, `round ${round}`), { seed: options.seed + 100 + round, fileCount: 400, maxFileBytes: 150_000 });
     const milestone = random() < 0.5 ? milestones[Math.floor(random() * milestones.length)] : undefined;
-    const delayMs = random() * (milestone === undefined ? durationMs * 1.1 : 20);
+    const delayMs = milestone === undefined ? (0.15 + 0.6 * random()) * durationMs : 20 * random();
     const outcome = await killOnce(shared, milestone, delayMs);
     const text = `${milestone === undefined ? 'after' : `${milestone}, then`} ${delayMs.toFixed(0)} ms: ${outcome}`;
     report(`round ${round}: killed ${text}`);
@@ -61,7 +61,8 @@ async function timeOfBackup(shared: SharedRepository): Promise<number> {
 /** @returns what was there that had not been there before: the latest step that the backup had reached */
 async function killOnce(shared: SharedRepository, milestone: (typeof milestones)[number] | undefined, delayMs: number): Promise<string> {
   const before = filesIn(shared);
-  const child = startHoldfast(shared.path, ['backup', 'source'], { cwd: shared.folder });
+  // The smallest packs: so that some arrive before the end.
+  const child = startHoldfast(shared.path, ['backup', '--pack-size', '4', 'source'], { cwd: shared.folder });
   for (const output of [child.stdout, child.stderr]) output?.resume();
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   if (milestone !== undefined) await Promise.race([exit, appears(shared, milestone, before)]);

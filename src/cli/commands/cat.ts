@@ -17,7 +17,7 @@ type CatOutput = { readonly json: Uint8Array | string } | { readonly raw: Uint8A
 type Cat = (session: RepositorySession, id: string, context: CommandContext) => Promise<CatOutput>;
 
 export const cat = defineCommand({
-  synopsis: '[OPTION...] config|masterkey|{key|lock|index|pack|blob} ID|{snapshot|tree} SNAPSHOT[:FOLDER]',
+  synopsis: '[OPTION...] KIND [ID|SNAPSHOT[:FOLDER]]',
   details: [
     'Prints an object of the repository as it is inside: JSON for most, the bytes themselves for packs and blobs. Ids may be abbreviated.',
   ],

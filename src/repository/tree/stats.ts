@@ -164,8 +164,8 @@ function compressionOf(sums: RawSums): CompressionStats {
   return {
     uncompressedSizeBytes: sums.plainBytes,
     ratio: sums.compressedBytes === 0 ? 0 : sums.compressedPlainBytes / sums.compressedBytes,
-    progress: sums.plainBytes === 0 ? 0 : (100 * sums.compressedPlainBytes) / sums.plainBytes,
-    spaceSaving: sums.plainBytes === 0 ? 0 : 100 * (1 - sums.storedBytes / sums.plainBytes),
+    progress: sums.plainBytes === 0 ? 0 : (sums.compressedPlainBytes / sums.plainBytes) * 100,
+    spaceSaving: sums.plainBytes === 0 ? 0 : (1 - sums.storedBytes / sums.plainBytes) * 100,
   };
 }
 

@@ -53,8 +53,11 @@ export class ByteHeap {
     const count = Math.ceil((bytes + 1) / blockBytes);
     if (count > blocksPerSegment) throw new HoldfastError('unsupported', 'the extended attributes of one entry are larger than 1 MiB');
     let first = Atomics.add(this.#blocks, 0, count);
-    // What would cross the end of a segment is left unused.
-    while ((first % blocksPerSegment) + count > blocksPerSegment) first = Atomics.add(this.#blocks, 0, count);
+    if ((first % blocksPerSegment) + count > blocksPerSegment) {
+      // It would cross the end of a segment: what was taken is left unused, and enough taken to begin with one.
+      const next = Atomics.add(this.#blocks, 0, count + blocksPerSegment - 1);
+      first = Math.ceil(next / blocksPerSegment) * blocksPerSegment;
+    }
     commit(this.#buffer, Math.ceil(((first + count) * blockBytes) / segmentBytes) * segmentBytes);
     // Place 0 stands for "nothing".
     this.#next = first * blockBytes + (first === 0 ? 1 : 0);
