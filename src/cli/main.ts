@@ -105,6 +105,7 @@ async function runCommand(plan: RunPlan, output: Output, environment: Environmen
     environment,
     output,
     events: renderer.sink,
+    endProgress: () => renderer[Symbol.dispose](),
     signal,
     clock: systemClock,
     stdin: process.stdin,

@@ -13,3 +13,7 @@ export class Literal {
     this.lastWord = bytes.readUInt32LE(bytes.length - 4);
   }
 }
+
+export const nullLiteral = new Literal('null');
+export const trueLiteral = new Literal('true');
+export const falseLiteral = new Literal('false');

@@ -4,7 +4,7 @@
  */
 import { HoldfastError } from '../base/errors.ts';
 import { idLengthBytes } from '../base/ids.ts';
-import { Literal } from './json-literal.ts';
+import { falseLiteral, type Literal, nullLiteral, trueLiteral } from './json-literal.ts';
 import { asBuffer } from './utf8.ts';
 
 /** Deeper than any document of the format; encoding/json of Go stops at 10,000. */
@@ -68,7 +68,13 @@ export class JsonScanner {
 
   /** Consumes the byte if it comes next. */
   accept(byte: number): boolean {
-    if (this.peek() !== byte) return false;
+    this.peek();
+    return this.acceptByte(byte);
+  }
+
+  /** Consumes the byte if it is right here, with no white space before it. */
+  acceptByte(byte: number): boolean {
+    if (this.#bytes[this.#at] !== byte) return false;
     this.#at++;
     return true;
   }
@@ -117,8 +123,8 @@ export class JsonScanner {
   }
 
   readString(): string {
-    const start = this.peek() === quote ? this.#at : -1;
-    if (start < 0) throw this.fail('lacks a string');
+    if (this.peek() !== quote) throw this.fail('lacks a string');
+    const start = this.#at;
     this.#skipString();
     const text = asBuffer(this.#bytes).toString('utf8', start, this.#at);
     return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1);
@@ -128,23 +134,28 @@ export class JsonScanner {
   readId(target: Uint8Array): void {
     this.#expect(quote, 'lacks an id');
     this.readIdDigits(target);
-    if (this.#bytes[this.#at] !== quote) throw this.fail('has an id that is not 64 hexadecimal digits');
-    this.#at++;
+    if (!this.acceptByte(quote)) throw this.fail('has an id that is not 64 hexadecimal digits');
   }
 
   /** The same for digits without quotes, right here. */
   readIdDigits(target: Uint8Array): void {
+    if (!this.acceptIdDigits(target)) throw this.fail('has an id that is not 64 hexadecimal digits');
+  }
+
+  /** As readIdDigits, but consumes nothing and says false where there is no id. */
+  acceptIdDigits(target: Uint8Array): boolean {
     const view = this.#view;
     let at = this.#at;
-    if (at + 2 * idLengthBytes > view.byteLength) throw this.fail('ends within an id');
+    if (at + 2 * idLengthBytes > view.byteLength) return false;
     let seen = 0;
     for (let index = 0; index < idLengthBytes; index++, at += 2) {
       const value = hexPairs[view.getUint16(at, true)] as number;
       target[index] = value;
       seen |= value;
     }
-    if (seen < 0) throw this.fail('has an id that is not 64 hexadecimal digits');
+    if (seen < 0) return false;
     this.#at = at;
+    return true;
   }
 
   readUint32(): number {
@@ -288,6 +299,3 @@ const minus = 0x2d;
 const plus = 0x2b;
 const point = 0x2e;
 const letterE = 0x65;
-const nullLiteral = new Literal('null');
-const trueLiteral = new Literal('true');
-const falseLiteral = new Literal('false');

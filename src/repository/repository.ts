@@ -14,7 +14,7 @@ import type { BlobType, IndexTable } from '../workers/index-table.ts';
 import { BlobLoader } from './blobs/blob-loader.ts';
 import { type CreateOptions, createRepository } from './create-repository.ts';
 import { findParent, type ParentOptions } from './find-parent.ts';
-import { loadIndex } from './index/load-index.ts';
+import { type IndexFileReader, loadIndex } from './index/load-index.ts';
 import { type AddKeyOptions, addKey, changePassword, type KeyList, listKeys, removeKey } from './keys.ts';
 import { type AcquireLockOptions, acquireLock } from './lock/acquire-lock.ts';
 import type { Lock } from './lock/lock.ts';
@@ -103,8 +103,8 @@ export class Repository implements OpenRepository, AsyncDisposable {
    * The index of all blobs, loaded on the first call: afterwards everybody has the same table. What others write later is not in it.
    * @throws HoldfastError `damaged` naming the index file
    */
-  async loadIndex({ signal }: CallOptions = {}): Promise<IndexTable> {
-    this.#index ??= loadIndex(this.backend, this.masterKey, { signal });
+  async loadIndex({ signal, reader }: CallOptions & { readonly reader?: IndexFileReader } = {}): Promise<IndexTable> {
+    this.#index ??= loadIndex(this.backend, this.masterKey, reader === undefined ? { signal } : { signal, reader });
     try {
       return await this.#index;
     } catch (error) {

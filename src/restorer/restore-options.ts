@@ -4,10 +4,12 @@ import type { EventSink } from '../base/events.ts';
 import type { BlobId } from '../base/ids.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { TreeNode } from '../format/node.ts';
+import type { IndexFileReader } from '../repository/index/load-index.ts';
 import type { Backend, CallOptions } from '../storage/backend.ts';
 import type { IndexTable } from '../workers/index-table.ts';
 import type { Overwrite } from '../workers/restore/messages.ts';
 import type { RestoreSelection } from '../workers/restore/selection.ts';
+import type { RestoreWorkers } from './restore-workers.ts';
 
 export type { Overwrite } from '../workers/restore/messages.ts';
 export type { RestoreSelection } from '../workers/restore/selection.ts';
@@ -16,7 +18,8 @@ export type { RestoreSelection } from '../workers/restore/selection.ts';
 export interface RestoreRepository {
   readonly backend: Backend;
   readonly masterKey: MasterKey;
-  loadIndex(options?: CallOptions): Promise<IndexTable>;
+  /** @param options `reader` reads index files in workers that run already */
+  loadIndex(options?: CallOptions & { readonly reader?: IndexFileReader }): Promise<IndexTable>;
   loadTree(id: BlobId, options?: CallOptions): Promise<readonly TreeNode[]>;
 }
 
@@ -45,6 +48,8 @@ export interface RestoreOptions {
   readonly reportItems?: boolean;
   /** One for each processor unless told. */
   readonly workerCount?: number;
+  /** Started earlier, for this restore alone, and ended by whoever started them; unless told the restore has its own. */
+  readonly workers?: RestoreWorkers;
   readonly signal?: AbortSignal | undefined;
   readonly events?: EventSink;
   readonly clock?: Clock;

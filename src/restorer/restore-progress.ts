@@ -6,16 +6,16 @@ import { type RestoreCounter, restoreCounter, RestoreCounters, sumRestoreCounter
 const intervalMs = 100;
 
 export class RestoreProgress implements Disposable {
-  readonly memory: SharedArrayBuffer;
   /** Main's own row. */
   readonly main: RestoreCounters;
+  readonly #memory: SharedArrayBuffer;
   readonly #events: EventSink;
   readonly #timer: NodeJS.Timeout;
   #failureCount = 0;
 
-  constructor(workerCount: number, events: EventSink) {
-    this.memory = RestoreCounters.memoryFor(workerCount + 1);
-    this.main = RestoreCounters.row(this.memory, workerCount);
+  constructor(workers: { readonly count: number; readonly counters: SharedArrayBuffer }, events: EventSink) {
+    this.#memory = workers.counters;
+    this.main = RestoreCounters.row(workers.counters, workers.count);
     this.#events = events;
     this.#timer = setInterval(() => this.#report(), intervalMs);
     this.#timer.unref();
@@ -30,7 +30,7 @@ export class RestoreProgress implements Disposable {
   }
 
   sum(counter: RestoreCounter): number {
-    return sumRestoreCounter(this.memory, counter);
+    return sumRestoreCounter(this.#memory, counter);
   }
 
   [Symbol.dispose](): void {

@@ -22,6 +22,7 @@ import { FileStep } from './file-step.ts';
 import { folderSteps } from './folder-order.ts';
 import { RestoreCrew } from './restore-crew.ts';
 import type { RestoreProgress } from './restore-progress.ts';
+import { RestoreWorkers } from './restore-workers.ts';
 import { RestoreTarget } from './restore-target.ts';
 import { TreeStep } from './tree-step.ts';
 import { restoreCounter } from '../workers/restore/counters.ts';
@@ -33,16 +34,21 @@ import type { BlobId } from '../base/ids.ts';
  *   target has no room left, `cancelled`, and errors of the repository
  */
 export async function restore(repository: RestoreRepository, options: RestoreOptions): Promise<RestoreSummary> {
-  const { signal, clock = systemClock, isDryRun = false } = options;
-  const rules = rulesOf(options);
+  if (options.workers !== undefined) return await restoreWith(options.workers, repository, options);
+  await using workers = new RestoreWorkers(options.workerCount);
+  return await restoreWith(workers, repository, options);
+}
+
+async function restoreWith(workers: RestoreWorkers, repository: RestoreRepository, options: RestoreOptions): Promise<RestoreSummary> {
+  const { signal, clock = systemClock, isDryRun = false, events = ignoreEvents } = options;
   const startMs = clock.monotonicMs();
   checkOptions(options);
   throwIfCancelled(signal);
-  const index = await repository.loadIndex({ signal });
+  const index = await repository.loadIndex({ signal, reader: workers.readIndexFile });
   const source = { loadTree: (id: BlobId) => repository.loadTree(id, { signal }) };
   const root = await findSubtree(source, options.snapshot.tree, options.subfolder ?? '/');
   using target = RestoreTarget.open(options.target, isDryRun);
-  await using crew = new RestoreCrew(repository, index, { ...options, rules, targetFd: target.fd, events: options.events ?? ignoreEvents });
+  using crew = new RestoreCrew(workers, repository, index, { signal, events, rules: rulesOf(options), targetFd: target.fd });
   const filesVerified = await runSteps(crew, root, options);
   warnOfLosses(crew);
   return { ...summaryOf(crew.progress), filesVerified, secondsElapsed: (clock.monotonicMs() - startMs) / 1000 };
@@ -54,6 +60,7 @@ async function runSteps(
   root: BlobId,
   { isDryRun = false, verifies = false, deletesUnexpected = false }: RestoreOptions,
 ): Promise<number> {
+  await crew.begin();
   const trees = new TreeStep(crew);
   const files = new FileStep(crew);
   await trees.walk(root, files.addLinks);

@@ -4,6 +4,8 @@
  * A worker is synchronous inside: it takes one request, does it with blocking calls, answers, takes the next. A few
  * requests wait at each worker so that it never idles between two.
  */
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { cancellationOf } from '../base/cancellation.ts';
 import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
@@ -139,6 +141,7 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
   #start(index: number, isReady: boolean): Member<Response> {
     const thread = new Worker(this.#options.entry, {
       workerData: this.#options.workerData(index),
+      env: workerEnvironment(),
       // Packs that are open when the thread ends, or is ended, are closed with it.
       trackUnmanagedFds: true,
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
@@ -261,6 +264,13 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
       for (let waiting = queue.shift(); waiting !== undefined; waiting = queue.shift()) waiting.reject(error);
     }
   }
+}
+
+/** Threads use the program's cache of compiled code, if it has one: a start takes half the time with it. */
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir();
+  // The folder in use is one for this version of Node inside of the one that was named.
+  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 /** A queue that stays quick however long it grows. */

@@ -21,6 +21,10 @@ async function lines(...args: string[]): Promise<string[]> {
   return (await succeed(...args)).stdout.trimEnd().split('\n');
 }
 
+async function printed(...object: string[]): Promise<Record<string, unknown>> {
+  return JSON.parse((await succeed('cat', ...object)).stdout) as Record<string, unknown>;
+}
+
 async function backUp(...more: string[]): Promise<string> {
   const summary = jsonOf((await succeed('backup', '--json', 'source', ...more)).stdout).at(-1);
   return String(summary?.['snapshot_id']);
@@ -263,10 +267,10 @@ describe('holdfast stats, check, cat and version', () => {
       (await succeed('cat', 'config')).stdout,
       /^\{\n {2}"version": 2,\n {2}"id": "[0-9a-f]{64}",\n {2}"chunker_polynomial": "[0-9a-f]+"\n\}\n$/,
     );
-    assert.equal(JSON.parse((await succeed('cat', 'snapshot', first.slice(0, 8))).stdout).hostname, 'alpha');
+    assert.equal((await printed('snapshot', first.slice(0, 8)))['hostname'], 'alpha');
     const [key] = jsonOf((await succeed('key', 'list', '--json')).stdout) as unknown as { id: string }[][];
-    assert.equal(JSON.parse((await succeed('cat', 'key', key?.[0]?.id ?? '')).stdout).kdf, 'scrypt');
-    assert.ok(JSON.parse((await succeed('cat', 'masterkey')).stdout).encrypt);
+    assert.equal((await printed('key', key?.[0]?.id ?? ''))['kdf'], 'scrypt');
+    assert.ok((await printed('masterkey'))['encrypt']);
   });
 
   it('print the version', async () => {

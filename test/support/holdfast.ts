@@ -1,8 +1,8 @@
 /** Runs bin/holdfast as a person does, with a home of its own, and reads what its JSON output says. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testPassword } from './new-repository.ts';
@@ -47,7 +47,14 @@ export function holdfastEnvironment(repository: string, home = '/nonexistent'): 
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && !/^(RESTIC|HOLDFAST)_/u.test(name)) env[name] = value;
   }
-  return { ...env, HOME: home, HOLDFAST_REPOSITORY: repository, HOLDFAST_PASSWORD: testPassword };
+  return { ...env, HOME: home, XDG_CACHE_HOME: sharedCache(), HOLDFAST_REPOSITORY: repository, HOLDFAST_PASSWORD: testPassword };
+}
+
+/** Compiled code only: with a cache of its own each of hundreds of commands would compile all sources anew. */
+function sharedCache(): string {
+  const folder = join(tmpdir(), `holdfast-tests-cache-${userInfo().uid}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }
 
 /** Starts a command in a process group of its own, so that a test can end all of it: `process.kill(-pid, ...)`. */

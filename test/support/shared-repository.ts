@@ -25,22 +25,27 @@ export class SharedRepository {
   readonly path: string;
   readonly peer: Peer;
 
-  private constructor(folder: string, peer: Peer) {
+  private constructor(folder: string, name: string, peer: Peer) {
     this.folder = folder;
-    this.path = join(folder, 'repository');
+    this.path = join(folder, name);
     this.peer = peer;
+  }
+
+  /** A place for a repository, which somebody else makes there. */
+  static at(t: CleansUp, peer: Peer, name = 'repository'): SharedRepository {
+    return new SharedRepository(temporaryFolder(t), name, peer);
   }
 
   /** A new repository, made by Holdfast so that its password costs no time. */
   static async create(t: CleansUp, peer: Peer): Promise<SharedRepository> {
-    const shared = new SharedRepository(temporaryFolder(t), peer);
+    const shared = SharedRepository.at(t, peer);
     await using _repository = await localRepository(shared.path);
     return shared;
   }
 
   /** A new repository, made by restic. */
   static async createByRestic(t: CleansUp, peer: Peer, args: readonly string[] = []): Promise<SharedRepository> {
-    const shared = new SharedRepository(temporaryFolder(t), peer);
+    const shared = SharedRepository.at(t, peer);
     await shared.restic(['init', ...args]);
     return shared;
   }

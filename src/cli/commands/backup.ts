@@ -42,6 +42,7 @@ export const backup = defineCommand({
     await using repository = await openRepository(context);
     const request = createRequest(context, values, opened.source, timeNs);
     const outcome = await runBackup(session, repository, request);
+    context.endProgress();
     showBackupSummary(context.output, outcome, values['dry-run']);
     if (outcome.failureCount === 0) return 0;
     throw new HoldfastError('partial', `${outcome.failureCount} item${outcome.failureCount === 1 ? '' : 's'} could not be read`, {

@@ -20,6 +20,7 @@ export const cat = defineCommand({
   synopsis: '[OPTION...] KIND [ID|SNAPSHOT[:FOLDER]]',
   details: [
     'Prints an object of the repository as it is inside: JSON for most, the bytes themselves for packs and blobs. Ids may be abbreviated.',
+    'KIND is config or masterkey; or key, lock, index, pack, blob with an ID; or snapshot, tree with a SNAPSHOT and, for a tree, a FOLDER in it.',
   ],
   examples: ['holdfast cat config', 'holdfast cat snapshot latest', 'holdfast cat tree latest:/etc'],
   isListing: true,

@@ -23,6 +23,7 @@ export const check = defineCommand({
       context.output.sayMore(`checking ${repository.backend.location}`);
       return await checkRepository(repository, { readData: values['read-data'], signal, events: context.events, clock: context.clock });
     });
+    context.endProgress();
     show(context.output, report);
     if (report.errorCount === 0) return 0;
     throw new HoldfastError('check-failed', `the repository has ${count(report.errorCount, 'error')}`, { hint: adviceFor(report) });

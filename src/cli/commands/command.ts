@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly output: Output;
   /** Whatever the operation reports goes here, and from here to the renderer. */
   readonly events: EventSink;
+  /** Takes the progress line away for good: the result follows. */
+  endProgress(): void;
   readonly clock: Clock;
   readonly stdin: NodeJS.ReadStream;
   /** Fires on SIGINT and SIGTERM; every operation gets it. */

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../base/errors.ts';
 import { restore as runRestore } from '../../restorer/restore.ts';
 import type { RestoreOptions, RestoreSummary } from '../../restorer/restore-options.ts';
+import { RestoreWorkers } from '../../restorer/restore-workers.ts';
 import { pathBytes, pathText } from '../../patterns/path-text.ts';
 import { readPatternFiles } from '../backup/selection.ts';
 import { latestSnapshotOptions } from '../options/snapshot-options.ts';
@@ -60,12 +61,24 @@ export const restore = defineCommand({
     const target = values.target;
     const rules = await readRules(values);
     const { output, clock, events } = context;
+    // They start while the repository is opened.
+    await using workers = new RestoreWorkers();
     const summary = await withReadLock(context, async (session) => {
       const { snapshot, subfolder } = await findSnapshot(session, reference, values);
       output.say(`restoring ${describeSnapshot(snapshot)} to ${printableName(target)}`);
-      const options = { ...rules, snapshot, subfolder, target: pathBytes(pathText(target)), events, clock, signal: session.signal };
+      const options = {
+        ...rules,
+        snapshot,
+        subfolder,
+        target: pathBytes(pathText(target)),
+        events,
+        clock,
+        signal: session.signal,
+        workers,
+      };
       return await runRestore(session.repository, { ...options, reportItems: output.verbosity >= 3 });
     });
+    context.endProgress();
     show(output, summary, values);
     if (summary.failureCount === 0) return 0;
     throw new HoldfastError('partial', `${count(summary.failureCount, 'item')} could not be restored`, {

@@ -29,6 +29,7 @@ export const stats = defineCommand({
         onProgress: (filesDone, bytesDone) => context.events({ kind: 'progress', operation: 'scan', filesDone, bytesDone, errorCount: 0 }),
       });
       for (const snapshot of chosen.snapshots) await counter.addSnapshot(snapshot.tree);
+      context.endProgress();
       print(context.output, mode, counter.result());
       chosen.assertComplete();
     });

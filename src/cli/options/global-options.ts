@@ -23,7 +23,7 @@ export const globalOptions = {
     description: 'how hard new data is compressed (default: auto)',
   },
   'pack-size': { kind: 'number', valueName: 'MIB', env: 'PACK_SIZE', description: 'size that new pack files aim at, in MiB (default: 16)' },
-  'no-lock': { kind: 'flag', description: 'do not lock the repository; for reading a repository that cannot be written' },
+  'no-lock': { kind: 'flag', description: 'do not lock the repository when it is only read, as one that cannot be written' },
   'retry-lock': {
     kind: 'duration',
     valueName: 'TIME',

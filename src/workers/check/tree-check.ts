@@ -1,8 +1,7 @@
 /** Looks at one tree: its nodes, the blobs that it uses, the trees below it. */
-import { type BlobId, idToBytes } from '../../base/ids.ts';
-import { compareNames, displayName } from '../../format/go-quote.ts';
-import type { TreeNode } from '../../format/node.ts';
-import { readTreeNodes } from '../../format/tree-nodes.ts';
+import { type BlobId, idFromBytes, idLengthBytes } from '../../base/ids.ts';
+import { compareNames, displayName, type QuotedName } from '../../format/go-quote.ts';
+import { type ScannedNode, scanTree } from '../../format/tree-scan.ts';
 import { sealOverhead } from '../../crypto/sealer.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../index-table.ts';
 import { type CheckMemory, SharedBits } from './check-memory.ts';
@@ -51,17 +50,17 @@ export class TreeCheck {
   }
 
   #checkNodes(plain: Uint8Array): void {
-    let previous: TreeNode | undefined;
-    readTreeNodes(plain, (node) => {
-      const order = previous === undefined ? -1 : compareNames(previous.name, node.name);
+    let previous: QuotedName | undefined;
+    scanTree(plain, (node) => {
+      const order = previous === undefined ? -1 : compareNames(previous, node.name);
       if (order === 0) this.#addNode('error', node, 'is in the tree twice');
       if (order > 0) this.#addNode('warning', node, 'is not where the order of names has it');
-      previous = node;
+      previous = node.name;
       this.#checkNode(node);
     });
   }
 
-  #checkNode(node: TreeNode): void {
+  #checkNode(node: ScannedNode): void {
     if (node.type === 'file') this.#checkFile(node);
     else if (node.type === 'dir') this.#checkDirectory(node);
     else if (node.type === '' || node.type === 'irregular') this.#addNode('error', node, `has the invalid type '${node.type}'`);
@@ -69,45 +68,50 @@ export class TreeCheck {
     if (node.type !== 'dir' && node.subtree !== undefined) this.#addNode('error', node, `is a ${node.type} that has a tree`);
   }
 
-  #checkFile(node: TreeNode): void {
+  #checkFile(node: ScannedNode): void {
     if (node.content === null) return this.#addNode('error', node, 'is a file without a list of content');
     const missing: BlobId[] = [];
     let sizeBytes = 0;
-    for (const id of node.content) {
-      const entry = this.#index.find(idToBytes(id), dataBlob);
-      if (entry < 0) missing.push(id);
+    for (let at = 0; at < node.content.length; at += idLengthBytes) {
+      const id = node.content.subarray(at, at + idLengthBytes);
+      const entry = this.#index.find(id, dataBlob);
+      if (entry < 0) missing.push(idFromBytes(id));
       else {
         this.#used.add(entry);
         sizeBytes += this.#plainLength(entry);
       }
     }
-    if (missing.length > 0) this.#addMissing(node, missing, node.content.length);
+    if (missing.length > 0) this.#addMissing(node, missing, node.content.length / idLengthBytes);
     // restic wrote such nodes for files that changed while they were read (its issue 1887): worth a look, but nothing is lost.
-    else if (BigInt(sizeBytes) !== BigInt(node.size ?? 0)) {
-      this.#addNode('warning', node, `has ${sizeBytes} bytes of content where its size is ${node.size ?? 0}`);
+    else if (BigInt(sizeBytes) !== BigInt(node.sizeBytes)) {
+      this.#addNode('warning', node, `has ${sizeBytes} bytes of content where its size is ${node.sizeBytes}`);
     }
   }
 
-  #checkDirectory(node: TreeNode): void {
+  #checkDirectory(node: ScannedNode): void {
     if (node.subtree === undefined) return this.#addNode('error', node, 'is a directory without a tree');
-    const entry = this.#index.find(idToBytes(node.subtree), treeBlob);
-    if (entry < 0) return this.#addNode('error', node, `has the tree ${node.subtree}, which is in no index`, { blob: node.subtree });
+    const entry = this.#index.find(node.subtree, treeBlob);
+    if (entry < 0) return this.#addMissingTree(node, idFromBytes(node.subtree));
     if (!this.claim(entry)) return;
     this.#parents[entry] = this.#entry + 1;
     this.#subtrees.push(entry);
+  }
+
+  #addMissingTree(node: ScannedNode, subtree: BlobId): void {
+    this.#addNode('error', node, `has the tree ${subtree}, which is in no index`, { blob: subtree });
   }
 
   #plainLength(entry: number): number {
     return this.#index.plainLengthOf(entry) || this.#index.lengthOf(entry) - sealOverhead;
   }
 
-  #addMissing(node: TreeNode, missing: readonly BlobId[], count: number): void {
+  #addMissing(node: ScannedNode, missing: readonly BlobId[], count: number): void {
     const more = missing.length > 1 ? ` (and ${missing.length - 1} more of its ${count} blobs)` : '';
     const context = { blob: missing[0] ?? '', missingBlobs: missing.length };
     this.#addNode('error', node, `needs blob ${missing[0]}${more}, which is in no index`, context);
   }
 
-  #addNode(severity: Severity, node: TreeNode, problem: string, context: CheckProblem['context'] = {}): void {
+  #addNode(severity: Severity, node: ScannedNode, problem: string, context: CheckProblem['context'] = {}): void {
     const name = displayName(node.name);
     this.#add(severity, 'node', `'${name}' in tree ${this.#tree} ${problem}`, { name, ...context });
   }

@@ -23,12 +23,25 @@ export interface RestoreRules {
 
 export interface RestoreWorkerData {
   readonly worker: number;
-  readonly key: MasterKey;
-  readonly index: IndexTableMemory;
-  readonly plan: RestorePlanMemory;
   readonly counters: SharedArrayBuffer;
   /** Int32: not 0 when the restore is over before its end. Looked at between two entries or blobs. */
   readonly stop: SharedArrayBuffer;
+}
+
+/** Read an index file into the shared table. The only request that may come before `begin`. */
+export interface IndexFileRequest {
+  readonly kind: 'index-file';
+  readonly id: string;
+  readonly path: string;
+  readonly key: MasterKey;
+  readonly index: IndexTableMemory;
+}
+
+export interface BeginRequest {
+  readonly kind: 'begin';
+  readonly key: MasterKey;
+  readonly index: IndexTableMemory;
+  readonly plan: RestorePlanMemory;
   /** Where packs can be read; undefined when main sends their bytes along. */
   readonly packFolder: string | undefined;
   /** Main's descriptor of the target; -1 when there is none yet, in a dry run. */
@@ -100,6 +113,8 @@ export interface CloseRequest {
 }
 
 export type RestoreRequest =
+  | IndexFileRequest
+  | BeginRequest
   | WalkRequest
   | CompareRequest
   | PrepareRequest
@@ -131,6 +146,8 @@ export interface UnreadBlob {
 
 export type RestoreResponse =
   | { readonly kind: 'done' }
+  /** Numbers that the table gave to the packs of an index file. */
+  | { readonly kind: 'packs'; readonly packs: Uint32Array }
   | {
       readonly kind: 'walked';
       /** Directories whose trees are to be walked next. */

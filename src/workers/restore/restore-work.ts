@@ -5,7 +5,7 @@ import { FilePreparation } from './file-preparation.ts';
 import { FileWriter } from './file-writer.ts';
 import { finishFolders } from './folder-finishing.ts';
 import { makeLinks } from './hard-links.ts';
-import type { RestoreRequest, RestoreResponse } from './messages.ts';
+import type { BeginRequest, IndexFileRequest, RestoreRequest, RestoreResponse } from './messages.ts';
 import { TreeWalk } from './tree-walk.ts';
 import { UnexpectedEntries } from './unexpected-entries.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -30,7 +30,7 @@ export class RestoreWork {
     this.#unexpected = new UnexpectedEntries(context);
   }
 
-  handle(request: RestoreRequest): RestoreResponse {
+  handle(request: Exclude<RestoreRequest, BeginRequest | IndexFileRequest>): RestoreResponse {
     switch (request.kind) {
       case 'walk':
         return this.#walk.walk(request.trees);

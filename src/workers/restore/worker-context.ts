@@ -13,7 +13,7 @@ import { IndexTable } from '../index-table.ts';
 import { notify } from '../protocol.ts';
 import { type RestoreCounter, restoreCounter, RestoreCounters } from './counters.ts';
 import { FolderDescriptors } from './folder-descriptors.ts';
-import type { RestoreNotice, RestoreRules, RestoreWorkerData } from './messages.ts';
+import type { BeginRequest, RestoreNotice, RestoreRules, RestoreWorkerData } from './messages.ts';
 import { attributeRule, type MetadataRules } from './metadata.ts';
 import { MetadataSetter } from './metadata-setter.ts';
 import { fileFlag, fileWord, RestorePlan } from './plan/restore-plan.ts';
@@ -43,17 +43,17 @@ export class WorkerContext {
   readonly #stop: Int32Array;
   #items: ItemEvent[] = [];
 
-  constructor(data: RestoreWorkerData) {
-    const { rules } = data;
-    const sealer = new Sealer(data.key, systemRandomness);
+  constructor(data: RestoreWorkerData, begin: BeginRequest) {
+    const { rules } = begin;
+    const sealer = new Sealer(begin.key, systemRandomness);
     this.rules = rules;
-    this.index = IndexTable.attach(data.index);
-    this.plan = RestorePlan.attach(data.plan);
+    this.index = IndexTable.attach(begin.index);
+    this.plan = RestorePlan.attach(begin.plan);
     this.decoder = new BlobDecoder(sealer);
-    this.reader = data.packFolder === undefined ? undefined : new BlobReader(this.index, sealer, data.packFolder);
-    this.packFolder = data.packFolder;
-    this.targetFd = data.targetFd;
-    this.folders = new FolderDescriptors(this.libc, this.plan, data.targetFd);
+    this.reader = begin.packFolder === undefined ? undefined : new BlobReader(this.index, sealer, begin.packFolder);
+    this.packFolder = begin.packFolder;
+    this.targetFd = begin.targetFd;
+    this.folders = new FolderDescriptors(this.libc, this.plan, begin.targetFd);
     const selectsAttribute = attributeRule(compileNames(rules.excludeAttributes), compileNames(rules.includeAttributes));
     this.metadataRules = { ownershipByName: rules.ownershipByName, selectsAttribute };
     this.selector = compileRestoreSelection(rules.selection);
