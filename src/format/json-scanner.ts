@@ -153,9 +153,8 @@ export class JsonScanner {
       target[index] = value;
       seen |= value;
     }
-    if (seen < 0) return false;
-    this.#at = at;
-    return true;
+    if (seen >= 0) this.#at = at;
+    return seen >= 0;
   }
 
   readUint32(): number {

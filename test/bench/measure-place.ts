@@ -23,6 +23,8 @@ const say = (line: string) => console.error(line);
 
 // Below this a corpus is another corpus.
 const leastShare = 0.05;
+// File systems and programs need a little more than the sums say.
+const scalingMargin = 0.95;
 
 export async function measurePlace({ place, corpora, contestants, remake, notes }: PlaceWork): Promise<Measurement[]> {
   const template = createTemplate(contestants, place);
@@ -54,23 +56,18 @@ interface Fitting {
 function fit(corpus: Corpus, place: Place, remake: PlaceWork['remake']): Fitting {
   const free = freeBytes(place);
   const outcome = arrange(corpus, free);
-  if (!('fittingShare' in outcome))
-    return {
-      corpus,
-      arrangement: outcome,
-      notes: outcome.removesCorpus ? [`${corpus.name} has room only without its original beside the restored one`] : [],
-    };
-  const share = Math.floor(outcome.fittingShare * 0.95 * 100) / 100;
+  if (!('fittingShare' in outcome)) {
+    const notes = outcome.removesCorpus ? [`${corpus.name} has room only without its original beside the restored one`] : [];
+    return { corpus, arrangement: outcome, notes };
+  }
   const room = `${Math.round(free / 1e6)} MB free`;
-  if (!corpus.isGenerated || share < leastShare)
+  const share = Math.floor(outcome.fittingShare * scalingMargin * 100) / 100;
+  const smaller = corpus.isGenerated && share >= leastShare ? remake(corpus.name, share) : undefined;
+  const arrangement = smaller === undefined ? outcome : arrange(smaller, free);
+  if (smaller === undefined || 'fittingShare' in arrangement) {
     return { corpus, arrangement: undefined, notes: [`${corpus.name} was left out, it finds no room (${room})`] };
-  const smaller = remake(corpus.name, share);
-  const rearranged = arrange(smaller, free);
-  return {
-    corpus: smaller,
-    arrangement: 'fittingShare' in rearranged ? undefined : rearranged,
-    notes: [`${corpus.name} was scaled down to ${share} of it for lack of room (${room})`],
-  };
+  }
+  return { corpus: smaller, arrangement, notes: [`${corpus.name} was scaled down to ${share} of it for lack of room (${room})`] };
 }
 
 /** Made by Holdfast, whose cost of the password is a constant (and what restic arrives at on a usual machine). */

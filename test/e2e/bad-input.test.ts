@@ -61,6 +61,7 @@ const badInputs: readonly BadInput[] = [
   { args: ['backup', 'source', '--time', 'yesterday'], says: /--time cannot be "yesterday"/ },
   { args: ['backup', 'source', '--parent', 'ffff'], says: /no snapshot has an id/ },
   { args: ['backup', 'source', '--pack-size', '1000'], says: /--pack-size cannot be 1000/ },
+  { args: ['backup', 'source', '--read-concurrency', '1000'], says: /--read-concurrency cannot be 1000/ },
   { args: ['backup', 'source', '--compression', 'zip'], says: /--compression cannot be "zip"\nhint: Give one of off, auto/ },
   { args: ['backup', '--stdin', 'source'], says: /--stdin and a path contradict/ },
   { args: ['backup', '--stdin', '--files-from', 'x'], says: /--stdin and --files-from contradict/ },

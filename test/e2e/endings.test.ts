@@ -222,3 +222,16 @@ describe('an argument that is no UTF-8', () => {
     assert.ok(jsonOf(listing.stdout).some((node) => String(node['path']).endsWith('/na\ufffdve')));
   });
 });
+
+// Last: the unfinished files of the killed process stay for a while.
+describe('a lock that a killed process left', () => {
+  it('is removed by unlock', async () => {
+    const { child, ending } = start(['backup', '--stdin'], 'pipe');
+    await untilLocked();
+    child.kill('SIGKILL');
+    await ending;
+    assert.equal(readdirSync(join(scene.repository, 'locks')).length, 1);
+    assert.match((await scene.holdfast(['unlock'])).stdout, /^removed 1 lock$/m);
+    assert.deepEqual(readdirSync(join(scene.repository, 'locks')), []);
+  });
+});

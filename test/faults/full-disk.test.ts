@@ -9,6 +9,7 @@ import { localRepository } from '../support/new-repository.ts';
 import { requirePeer, run } from '../support/peers.ts';
 import { pseudoRandomBytes } from '../support/pseudo-random.ts';
 import { SharedRepository } from '../support/shared-repository.ts';
+import { lastInFirstOut } from '../support/temporary-folder.ts';
 
 const mib = 1024 * 1024;
 
@@ -76,9 +77,10 @@ interface Setting {
 async function create(t: TestContext, sizeMib: number): Promise<Setting | undefined> {
   const peer = requirePeer(t, 'newest restic');
   if (peer === undefined) return undefined;
-  const shared = SharedRepository.at(t, peer, 'disk/repository');
+  const cleanUp = lastInFirstOut(t);
+  const shared = SharedRepository.at(cleanUp, peer, 'disk/repository');
   const disk = join(shared.folder, 'disk');
-  if (!mountForTest(t, disk, ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs'])) return undefined;
+  if (!mountForTest(t, cleanUp, disk, ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs'])) return undefined;
   const repository = await localRepository(shared.path);
   await repository.close();
   const source = join(shared.folder, 'source');

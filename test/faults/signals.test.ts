@@ -88,12 +88,13 @@ describe('a signal', { concurrency: 2 }, () => {
     const shared = await create(t);
     if (shared === undefined) return;
     const repository = await shared.open();
-    await repository.lock({ isExclusive: true });
+    const lock = await repository.lock({ isExclusive: true });
     const child = startHoldfast(shared.path, ['backup', '--json', '--retry-lock', '5m', 'source'], { cwd: shared.folder });
     const ended = processEnd(child);
     await sleep(1500);
     child.kill('SIGINT');
     assertCancelled(await ended);
+    await lock.release();
     await repository.close();
     assertTidy(shared);
   });

@@ -73,17 +73,31 @@ describe('the arithmetic', () => {
 });
 
 describe('the arrangement', () => {
-  const corpus = { ...makeCorpus('one-file', 0.001), bytes: 1000, storedShare: 1 };
+  const billion = 1e9;
+  const corpus = { ...makeCorpus('one-file', 0.001), bytes: 8 * billion, storedShare: 1 };
 
   it('is interleaved where two repositories find room, and gives up the corpus before anything is scaled down', () => {
-    assert.deepEqual(arrange(corpus, 4000), { isInterleaved: true, removesCorpus: false });
-    assert.deepEqual(arrange(corpus, 3000), { isInterleaved: false, removesCorpus: false });
-    assert.deepEqual(arrange(corpus, 2000), { isInterleaved: false, removesCorpus: true });
-    assert.deepEqual(arrange(corpus, 1000), { fittingShare: 0.5 });
+    assert.deepEqual(arrange(corpus, 32 * billion), { isInterleaved: true, removesCorpus: false });
+    assert.deepEqual(arrange(corpus, 31 * billion), { isInterleaved: false, removesCorpus: false });
+    assert.deepEqual(arrange(corpus, 23 * billion), { isInterleaved: false, removesCorpus: true });
+    assert.deepEqual(arrange(corpus, 17 * billion), { isInterleaved: false, removesCorpus: true });
+    const scaled = arrange(corpus, 8 * billion);
+    assert.ok('fittingShare' in scaled && scaled.fittingShare > 0.46 && scaled.fittingShare < 0.5);
+  });
+
+  it('what it says would find room does find room', () => {
+    for (const bytes of [1e6, 1e8, 1e9, 8e9]) {
+      for (const free of [0.3, 0.9, 1.5, 1.9].map((factor) => factor * bytes)) {
+        const outcome = arrange({ ...corpus, bytes }, free);
+        const share = 'fittingShare' in outcome ? outcome.fittingShare : 1;
+        assert.ok(share > 0 && !('fittingShare' in arrange({ ...corpus, bytes: bytes * share * 0.95 }, free)), `${bytes} ${free}`);
+      }
+    }
   });
 
   it('never removes data that was not generated', () => {
-    assert.deepEqual(arrange({ ...corpus, isGenerated: false }, 1999), { fittingShare: 1999 / 2000 });
+    assert.ok('fittingShare' in arrange({ ...corpus, isGenerated: false }, 15.9 * billion));
+    assert.deepEqual(arrange({ ...corpus, isGenerated: false }, 16 * billion), { isInterleaved: false, removesCorpus: false });
   });
 });
 

@@ -1,6 +1,6 @@
 /** The published package: packed, installed into an empty folder as a user does, and used to save and check something. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,13 @@ it('the packed package installs into an empty folder and saves files there', asy
     await succeed(holdfast, ['init'], app, env);
     await succeed(holdfast, ['backup', join(app, 'package.json'), process.execPath], app, env);
     await succeed(holdfast, ['check', '--read-data'], app, env);
+  });
+
+  await t.test('the example in examples/library.ts runs with it', async () => {
+    const example = join(app, 'library.ts');
+    copyFileSync(join(root, 'examples/library.ts'), example);
+    const output = await succeed(process.execPath, [example, join(app, 'node_modules/holdfast/docs')], app);
+    assert.match(output, /, 0 could not be read\nrestored \d+ entries, 0 failed; the check found 0 errors\n$/u);
   });
 });
 

@@ -18,16 +18,22 @@ export interface HoldfastRun extends PeerRun {
   readonly lines: readonly JsonLine[];
 }
 
+export interface HoldfastOptions extends RunOptions {
+  /** A program and its arguments in front, which then runs Holdfast. */
+  readonly prefix?: readonly string[];
+}
+
 /**
  * Runs a command with --json on a repository with the password of new-repository.ts.
  *
  * @param options `env` may replace HOLDFAST_PASSWORD
  */
-export async function runHoldfast(repository: string, args: readonly string[], options: RunOptions = {}): Promise<HoldfastRun> {
+export async function runHoldfast(repository: string, args: readonly string[], options: HoldfastOptions = {}): Promise<HoldfastRun> {
   const home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
   try {
     const env = { ...holdfastEnvironment(repository, home), ...options.env };
-    const result = await run(holdfastPath, ['--json', ...args], { ...options, env });
+    const [program = holdfastPath, ...words] = [...(options.prefix ?? []), holdfastPath, '--json', ...args];
+    const result = await run(program, words, { ...options, env });
     return { ...result, lines: [...jsonLines(result.stdout), ...jsonLines(result.stderr)] };
   } finally {
     rmSync(home, { recursive: true, force: true });
@@ -35,7 +41,7 @@ export async function runHoldfast(repository: string, args: readonly string[], o
 }
 
 /** Like runHoldfast, for a command that has to succeed. */
-export async function holdfast(repository: string, args: readonly string[], options: RunOptions = {}): Promise<HoldfastRun> {
+export async function holdfast(repository: string, args: readonly string[], options: HoldfastOptions = {}): Promise<HoldfastRun> {
   const result = await runHoldfast(repository, args, options);
   assert.equal(result.code, 0, `holdfast ${args.join(' ')}: ${result.stderr}`);
   return result;

@@ -9,7 +9,7 @@ import type { SnapshotId } from '../../src/base/ids.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import type { StoredSnapshot } from '../../src/repository/snapshots.ts';
 import { LocalBackend } from '../../src/storage/local/local-backend.ts';
-import { type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast.ts';
+import { type HoldfastOptions, type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast.ts';
 import { localRepository, testPassword } from './new-repository.ts';
 import { type Peer, type PeerRun, requirePeer, type RunOptions, runRestic } from './peers.ts';
 import { type CleansUp, temporaryFolder } from './temporary-folder.ts';
@@ -50,7 +50,7 @@ export class SharedRepository {
     return shared;
   }
 
-  async holdfast(args: readonly string[], options: RunOptions = {}): Promise<HoldfastRun> {
+  async holdfast(args: readonly string[], options: HoldfastOptions = {}): Promise<HoldfastRun> {
     return await holdfast(this.path, args, options);
   }
 

@@ -1,5 +1,5 @@
 import { after, before } from 'node:test';
-import type { CleansUp } from './temporary-folder.ts';
+import { type CleansUp, lastInFirstOut } from './temporary-folder.ts';
 
 /**
  * What several tests of a group read and none changes: made once, before the first of them. Call it inside `describe`.
@@ -8,11 +8,10 @@ import type { CleansUp } from './temporary-folder.ts';
  * @returns gives the tests what was made
  */
 export function sharedSetting<T>(create: (t: CleansUp) => Promise<T>): () => T {
-  const cleanUps: (() => void)[] = [];
+  const cleanUp = lastInFirstOut({ after });
   let made: { readonly setting: T } | undefined;
-  after(() => cleanUps.reverse().forEach((cleanUp) => cleanUp()));
   before(async () => {
-    made = { setting: await create({ after: (cleanUp) => void cleanUps.push(cleanUp) }) };
+    made = { setting: await create(cleanUp) };
   });
   return () => {
     if (made === undefined) throw new Error('the setting of this group was not made');

@@ -8,6 +8,15 @@ export interface CleansUp {
   after(work: () => void): void;
 }
 
+/** Cleans up in the opposite order: node:test would remove a folder before what was mounted in it is unmounted. */
+export function lastInFirstOut(t: CleansUp): CleansUp {
+  const works: (() => void)[] = [];
+  t.after(() => {
+    for (const work of works.reverse()) work();
+  });
+  return { after: (work) => void works.push(work) };
+}
+
 /** Makes an empty folder (absolute path, no symbolic link in it) that is removed after the test. */
 export function temporaryFolder(t: CleansUp): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-test-')));

@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test';
 import { extract } from 'tar-stream';
 import { goMode } from '../../format/file-mode.ts';
 import { quoteName } from '../../format/go-quote.ts';
-import { MemoryTrees, type Sketch } from '../../repository/tree/memory-trees.ts';
+import { MemoryTrees, type Sketch } from '../../../test/support/memory-trees.ts';
 import { rootPath, type TreePath } from '../../repository/tree/tree-path.ts';
 import { aclText } from './acl-text.ts';
 import type { ArchiveEntry, FolderToArchive } from './archive-entries.ts';

@@ -38,7 +38,7 @@ export const backup = defineCommand({
     const timeNs = values.time === undefined ? context.clock.nowNs() : parseUserTime(values.time, '--time');
     await using opened = await openSource(context, values, positionals);
     // The workers start while the key is derived: each takes longer than the other work in front of the backup.
-    await using session = new ArchiveSession({ workerCount: values['read-concurrency'] || availableParallelism(), signal: context.signal });
+    await using session = new ArchiveSession({ workerCount: workerCount(values['read-concurrency']), signal: context.signal });
     await using repository = await openRepository(context);
     const request = createRequest(context, values, opened.source, timeNs);
     const outcome = await runBackup(session, repository, request);
@@ -50,6 +50,16 @@ export const backup = defineCommand({
     });
   },
 });
+
+/** Each worker takes some 20 MB; more than this many have never made a backup quicker. */
+const mostWorkers = 128;
+
+/** 0 means the default, as in restic. */
+function workerCount(concurrency: number | undefined): number {
+  if (concurrency === undefined || concurrency === 0) return Math.min(availableParallelism(), mostWorkers);
+  if (concurrency <= mostWorkers) return concurrency;
+  throw new HoldfastError('usage', `--read-concurrency cannot be ${concurrency}`, { hint: `Give a number up to ${mostWorkers}.` });
+}
 
 function createRequest(context: CommandContext, values: BackupValues, source: Source, timeNs: bigint): BackupRequest {
   const { globals, clock, events, signal, output } = context;

@@ -39,9 +39,9 @@ export async function checkRepository(repository: CheckedRepository, options: Ch
   // A check takes and frees many megabytes a second, in several threads.
   returnFreedMemory();
   const problems = new ProblemList(options.events);
-  const roots = await new SmallFileCheck(repository, problems, signal).run();
   const { backend, masterKey: key } = repository;
   await using pool = startCheckWorkers(repository, options);
+  const roots = await new SmallFileCheck(repository, problems, signal).run();
   const loaded = await checkIndex({ backend, key, problems, pool, signal });
   const { index } = loaded;
   const grouped = groupPacks(loaded);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { diffTrees } from './diff.ts';
 import { findSubtree } from './find-node.ts';
-import { MemoryTrees, type Sketch } from './memory-trees.ts';
+import { MemoryTrees, type Sketch } from '../../../test/support/memory-trees.ts';
 
 async function diff(before: Sketch, after: Sketch, withMetadata = false) {
   const trees = new MemoryTrees();

@@ -4,7 +4,7 @@ import { parseTime } from '../../format/go-time.ts';
 import { compilePatterns } from '../../patterns/pattern-list.ts';
 import { type EntryQuery, findEntries, findObjects, type FoundObject } from './find.ts';
 import { findNode } from './find-node.ts';
-import { MemoryTrees } from './memory-trees.ts';
+import { MemoryTrees } from '../../../test/support/memory-trees.ts';
 
 const sketch = {
   etc: { 'app.yml': 'a', 'other.txt': 'b', deep: { 'APP.YML': 'c' } },

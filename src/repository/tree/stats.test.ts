@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MemoryTrees, type Sketch } from './memory-trees.ts';
+import { MemoryTrees, type Sketch } from '../../../test/support/memory-trees.ts';
 import { StatsCounter, type StatsMode } from './stats.ts';
 
 async function count(mode: StatsMode, ...snapshots: Sketch[]) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HoldfastError } from '../../base/errors.ts';
 import { findNode, findSubtree } from './find-node.ts';
-import { MemoryTrees } from './memory-trees.ts';
+import { MemoryTrees } from '../../../test/support/memory-trees.ts';
 import { parsePath } from './parse-path.ts';
 import { displayPath, isWithin, pathBytes, rootPath, type TreePath } from './tree-path.ts';
 import { walkTree } from './walk.ts';

@@ -1,14 +1,14 @@
-/** Trees and an index in memory, for the tests of this folder: real nodes, encoded and decoded by the real codecs. */
+/** Trees and an index in memory: real nodes, encoded and decoded by the real codecs. */
 import { createHash } from 'node:crypto';
-import { type BlobId, idToBytes } from '../../base/ids.ts';
-import type { NodeType } from '../../format/file-mode.ts';
-import { goMode } from '../../format/file-mode.ts';
-import { quoteName } from '../../format/go-quote.ts';
-import type { TreeNode } from '../../format/node.ts';
-import { encodeNode } from '../../format/node-encoder.ts';
-import { decodeTree, encodeTree } from '../../format/tree.ts';
-import { type BlobType, dataBlob, IndexTable, treeBlob } from '../../workers/index-table.ts';
-import type { TreeSource } from './tree-source.ts';
+import { type BlobId, idToBytes } from '../../src/base/ids.ts';
+import type { NodeType } from '../../src/format/file-mode.ts';
+import { goMode } from '../../src/format/file-mode.ts';
+import { quoteName } from '../../src/format/go-quote.ts';
+import type { TreeNode } from '../../src/format/node.ts';
+import { encodeNode } from '../../src/format/node-encoder.ts';
+import { decodeTree, encodeTree } from '../../src/format/tree.ts';
+import { type BlobType, dataBlob, IndexTable, treeBlob } from '../../src/workers/index-table.ts';
+import type { TreeSource } from '../../src/repository/tree/tree-source.ts';
 
 /** A directory is an object; a file its content; a node of another kind is given as a node. */
 export interface Sketch {
