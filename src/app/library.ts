@@ -140,7 +140,7 @@ export class HoldfastRepository implements AsyncDisposable {
 
   /** Looks for errors; with `readData` in every byte. The report says what was found: `errorCount` 0 is success. */
   async check({ readData = false, signal }: CallOptions & { readonly readData?: boolean } = {}): Promise<CheckReport> {
-    await using _lock = await this.#repository.lock({ isExclusive: true, signal, events: this.#events });
+    await using _lock = await this.#repository.lock({ isExclusive: false, signal, events: this.#events });
     return await checkRepository(this.#repository, { readData, signal, events: this.#events });
   }
 
