@@ -95,9 +95,13 @@ async function lockForBackup(repository: Repository, request: BackupRequest, onW
   return lock;
 }
 
+/** To look at so many takes longer than to start a thread. */
+const manyFiles = 5_000;
+
 /** Snapshots before the index: a snapshot of another host that comes in between needs nothing that the index lacks. */
 async function prepareBackup(session: ArchiveSession, repository: Repository, request: BackupRequest): Promise<Prepared> {
   const parent = await chooseParent(repository, request);
+  if (Number(parent?.summary?.totalFilesProcessed ?? 0) >= manyFiles) session.pool.startAll();
   const { signal } = request;
   const index = await loadIndex(repository.backend, repository.masterKey, { signal, reader: session.readIndexFile });
   return { parent, index };

@@ -39,8 +39,11 @@ export interface PoolOptions<Notice, Response = unknown> {
 
 /** Requests take a second at most; a storage that hangs takes longer than anybody would wait. */
 const defaultPatienceMs = 10_000;
-/** Young generation of a worker's heap: small, because blob bytes live outside the heap; saves some 30 MB a worker. */
-const youngGenerationMb = 4;
+/**
+ * Young generation of a worker's heap. Smaller, and what lives for one directory grows old and has to be swept; larger, and it only
+ * takes memory: blob bytes live outside the heap.
+ */
+const youngGenerationMb = 12;
 const defaultDepth = 2;
 /** A start costs some 100 ms of processor time: work that is done sooner than this gets no further worker. */
 const growAfterMs = 100;
@@ -97,6 +100,11 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
       (order === 'urgent' ? this.#urgent : this.#queue).push({ request, resolve, reject });
       this.#dispatch();
     });
+  }
+
+  /** Starts those workers that are still to come: for work that is known to be long. */
+  startAll(): void {
+    while (this.#members.length < this.#options.workerCount && this.#failure === undefined) this.#addMember();
   }
 
   /** Runs a request on every worker before all others; on those, too, that start later. */
@@ -194,6 +202,10 @@ export class WorkerPool<Request, Response, Notice = never> implements AsyncDispo
     if (!mayGrow) return;
     this.#lookAgainSoon();
     if (performance.now() - this.#busySinceMs < growAfterMs) return;
+    this.#addMember();
+  }
+
+  #addMember(): void {
     const member = this.#start(this.#members.length, this.#setUpRequest === undefined);
     this.#members.push(member);
     if (this.#setUpRequest !== undefined) this.#setUpLate(member, this.#setUpRequest);
@@ -271,29 +283,4 @@ function workerEnvironment(): NodeJS.ProcessEnv {
   const folder = getCompileCacheDir();
   // The folder in use is one for this version of Node inside of the one that was named.
   return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
-}
-
-/** A queue that stays quick however long it grows. */
-class Fifo<T> {
-  #items: (T | undefined)[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head];
-    if (this.#head === this.#items.length) return undefined;
-    this.#items[this.#head++] = undefined;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
-  }
 }

@@ -18,6 +18,7 @@ unchanged second backup, check --read-data, restore; in memory (tmpfs) and on a 
   --work FOLDER     a folder on a disk (default: the system's folder for temporary files)
   --holdfast FILE   measure this holdfast instead of packing the checkout
   --raw FILE        write every single measurement as JSON
+  --with FILE       put the measurements of an earlier run, its --raw file, into the same tables; may be given several times
   --write           put the tables into docs/performance.md
 `;
 
@@ -29,6 +30,7 @@ export interface BenchOptions {
   readonly scale: number;
   readonly holdfast: string | undefined;
   readonly rawFile: string | undefined;
+  readonly earlierFiles: readonly string[];
   readonly isWriting: boolean;
 }
 
@@ -50,6 +52,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
       work: { type: 'string' },
       holdfast: { type: 'string' },
       raw: { type: 'string' },
+      with: { type: 'string', multiple: true },
       write: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -65,6 +68,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
     scale,
     holdfast: values.holdfast === undefined ? undefined : resolve(values.holdfast),
     rawFile: values.raw === undefined ? undefined : resolve(values.raw),
+    earlierFiles: (values.with ?? []).map((file) => resolve(file)),
     isWriting: values.write === true,
   };
 }

@@ -9,6 +9,7 @@ import { type Contestant, contestant } from './contestants.ts';
 import { type Corpus, type CorpusName, makeCorpus } from './corpora.ts';
 import { busyWarning, describeMachine } from './machine.ts';
 import { measurePlace } from './measure-place.ts';
+import { loadOutcome, mergeOutcomes, type Outcome, saveOutcome } from './outcome.ts';
 import { installPacked } from './packed-holdfast.ts';
 import { withTables } from './performance-page.ts';
 import { closePlace, openPlace, type Place, removeTree } from './place.ts';
@@ -25,10 +26,12 @@ export async function runBench(args: readonly string[]): Promise<number> {
   const cleanUp = () => {
     for (const one of cleanUps.splice(0).toReversed()) one();
   };
-  process.once('SIGINT', () => {
-    cleanUp();
-    process.exit(130);
-  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      cleanUp();
+      process.exit(130);
+    });
+  }
   try {
     const options = parseBenchOptions(args);
     if (options === undefined) process.stdout.write(usage);
@@ -51,15 +54,25 @@ async function measureAll(options: BenchOptions, cleanUps: (() => void)[]): Prom
   const corpora = options.corpora.map((name) => makeCorpus(name, options.scale));
   const places: Place[] = [];
   const measurements: Measurement[] = [];
-  for (const wanted of options.places) {
-    const place = openPlace(wanted);
-    places.push(place);
-    cleanUps.push(() => closePlace(place));
-    const remake = (name: CorpusName, share: number) => makeCorpus(name, options.scale * share);
-    measurements.push(...(await measurePlace({ place, corpora, contestants, remake, notes })));
-    closePlace(place);
+  const outcome = (): Outcome => ({
+    conditions: { ...conditionsOf(contestants, corpora, places), notes: [...scaleNote(options), ...notes] },
+    measurements,
+  });
+  try {
+    for (const wanted of options.places) {
+      const place = openPlace(wanted);
+      places.push(place);
+      cleanUps.push(() => closePlace(place));
+      const remake = (name: CorpusName, share: number) => makeCorpus(name, options.scale * share);
+      await measurePlace({ place, corpora, contestants, remake, notes, measurements });
+      closePlace(place);
+    }
+  } catch (error) {
+    // Hours of measuring shall not be lost with what failed after them; but they do not go into the page.
+    if (measurements.length > 0) report({ ...options, isWriting: false }, outcome());
+    throw error;
   }
-  report(options, measurements, { ...conditionsOf(contestants, corpora, places), notes: [...scaleNote(options), ...notes] });
+  report(options, outcome());
 }
 
 function bringContestants({ holdfast }: BenchOptions, scratch: string): Contestant[] {
@@ -83,9 +96,10 @@ function scaleNote({ scale }: BenchOptions): string[] {
   return scale === 1 ? [] : [`only ${scale} of the full amount of data was used`];
 }
 
-function report({ rawFile, isWriting }: BenchOptions, measurements: readonly Measurement[], conditions: Conditions): void {
+function report({ rawFile, earlierFiles, isWriting }: BenchOptions, outcome: Outcome): void {
+  if (rawFile !== undefined) saveOutcome(rawFile, outcome);
+  const { conditions, measurements } = mergeOutcomes([...earlierFiles.map(loadOutcome), outcome]);
   const tables = renderTables(conditions, compareRounds(measurements));
   console.log(tables);
-  if (rawFile !== undefined) writeFileSync(rawFile, `${JSON.stringify({ conditions, measurements }, null, 2)}\n`);
   if (isWriting) writeFileSync(performancePage, withTables(readFileSync(performancePage, 'utf8'), tables));
 }

@@ -17,6 +17,8 @@ export interface PlaceWork {
   readonly remake: (name: CorpusName, share: number) => Corpus;
   /** Takes what the reader of the result must know. */
   readonly notes: string[];
+  /** Takes what was measured, round by round. */
+  readonly measurements: Measurement[];
 }
 
 const say = (line: string) => console.error(line);
@@ -26,10 +28,9 @@ const leastShare = 0.05;
 // File systems and programs need a little more than the sums say.
 const scalingMargin = 0.95;
 
-export async function measurePlace({ place, corpora, contestants, remake, notes }: PlaceWork): Promise<Measurement[]> {
+export async function measurePlace({ place, corpora, contestants, remake, notes, measurements }: PlaceWork): Promise<void> {
   const template = createTemplate(contestants, place);
   warmUpPrograms(contestants, place, template);
-  const measurements: Measurement[] = [];
   for (const wanted of corpora) {
     const fitting = fit(wanted, place, remake);
     for (const note of fitting.notes) notes.push(`${place.name}: ${note}`);
@@ -43,7 +44,6 @@ export async function measurePlace({ place, corpora, contestants, remake, notes 
     }
     if (corpus.isGenerated) removeTree(corpus.pathIn(place.folder));
   }
-  return measurements;
 }
 
 interface Fitting {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseBenchOptions } from '../bench/bench-options.ts';
 import { corpusNames, makeCorpus } from '../bench/corpora.ts';
 import { firstDifference, listTree, treeSize } from '../bench/listing.ts';
+import { mergeOutcomes } from '../bench/outcome.ts';
 import { beginMarker, endMarker, withTables } from '../bench/performance-page.ts';
 import { arrange } from '../bench/room.ts';
 import type { Measurement } from '../bench/round.ts';
@@ -98,6 +99,33 @@ describe('the arrangement', () => {
   it('never removes data that was not generated', () => {
     assert.ok('fittingShare' in arrange({ ...corpus, isGenerated: false }, 15.9 * billion));
     assert.deepEqual(arrange({ ...corpus, isGenerated: false }, 16 * billion), { isInterleaved: false, removesCorpus: false });
+  });
+});
+
+describe('several runs', () => {
+  const conditions = {
+    date: '2026-01-01',
+    machine: 'here',
+    versions: ['a 1'],
+    fileSystems: { memory: 'tmpfs' },
+    corpora: [],
+    notes: ['x'],
+  };
+  const measured = (place: Measurement['place']): Measurement[] =>
+    (['restic', 'holdfast'] as const).map((contestant) => {
+      const figures = { wallSeconds: 1, cpuSeconds: 1, peakBytes: 1 };
+      return { place, corpus: 'usr', operation: 'restore', round: 1, contestant, ...figures };
+    });
+
+  it('become one when they are about the same, and are refused when they are not', () => {
+    const one = { conditions, measurements: measured('memory') };
+    const other = { conditions: { ...conditions, date: '2026-01-02', fileSystems: { disk: 'btrfs' } }, measurements: measured('disk') };
+    const merged = mergeOutcomes([one, other]);
+    assert.equal(merged.measurements.length, 4);
+    const { date, fileSystems, notes } = merged.conditions;
+    assert.deepEqual({ date, fileSystems, notes }, { date: '2026-01-02', fileSystems: { memory: 'tmpfs', disk: 'btrfs' }, notes: ['x'] });
+    assert.throws(() => mergeOutcomes([one, one]), /both runs have measured memory usr restore/u);
+    assert.throws(() => mergeOutcomes([one, { ...other, conditions: { ...conditions, versions: ['a 2'] } }]), /runs that differ/u);
   });
 });
 
