@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { cancellationOf } from '../base/cancellation.ts';
 import { asHoldfastError, HoldfastError, fromErrorRecord } from '../base/errors.ts';
+import { Fifo } from './fifo.ts';
 import { endOfWork, type FromWorker, type ToWorker } from './protocol.ts';
 
 export interface PoolOptions<Notice, Response = unknown> {
