@@ -27,7 +27,8 @@ describe('a source that changes while it is read', () => {
     t.after(() => void restless.kill('SIGKILL'));
     await once(restless, 'message');
     const backups: HoldfastRun[] = [];
-    for (let i = 0; i < 4; i++) backups.push(await runHoldfast(shared.path, ['backup', ...(i % 2 === 0 ? ['--force'] : []), 'source'], { cwd: shared.folder }));
+    for (let i = 0; i < 4; i++)
+      backups.push(await runHoldfast(shared.path, ['backup', ...(i % 2 === 0 ? ['--force'] : []), 'source'], { cwd: shared.folder }));
     assert.equal(restless.exitCode, null, 'the files did not change any more');
     restless.kill('SIGKILL');
     await once(restless, 'exit');
@@ -67,22 +68,32 @@ describe('what may not be read', { concurrency: 2 }, () => {
     const shared = await SharedRepository.create(t, peer);
     const source = join(shared.folder, 'source');
     for (const folder of ['open', 'closed', 'listed only', 'not listed']) mkdirSync(join(source, folder), { recursive: true });
-    for (const file of ['readable', 'unreadable', 'open/file', 'closed/file', 'listed only/file', 'not listed/file']) writeFileSync(join(source, file), file);
+    for (const file of ['readable', 'unreadable', 'open/file', 'closed/file', 'listed only/file', 'not listed/file'])
+      writeFileSync(join(source, file), file);
     // A copy, because the user may not reach restic where it is.
     copyFileSync(peer.path.startsWith('/') ? peer.path : '/usr/bin/restic', join(shared.folder, 'restic'));
     user.own(shared.folder);
-    for (const [path, mode] of [['unreadable', 0], ['closed', 0], ['listed only', 0o444], ['not listed', 0o111]] as const) chmodSync(join(source, path), mode);
+    for (const [path, mode] of [
+      ['unreadable', 0],
+      ['closed', 0],
+      ['listed only', 0o444],
+      ['not listed', 0o111],
+    ] as const)
+      chmodSync(join(source, path), mode);
     const ours = await runHoldfast(shared.path, ['backup', 'source'], { cwd: shared.folder, prefix: user.prefix });
     assertCounted(ours, source);
     assert.equal(ours.code, partialExitCode, ours.stderr);
     const items = ours.lines.filter((line) => line['message_type'] === 'error').map((line) => String(line['item']).slice(source.length));
     assert.deepEqual(items.sort(), ['/closed', '/listed only/file', '/not listed', '/unreadable']);
-    const [program = join(shared.folder, 'restic'), ...words] = [...user.prefix, join(shared.folder, 'restic')];
+    const [program, ...words] = [...user.prefix, join(shared.folder, 'restic')];
     const env = { ...process.env, HOME: shared.folder, RESTIC_PASSWORD: testPassword };
     const args = ['--no-cache', '--repo', shared.path, 'backup', '--json', '--force', 'source'];
     const theirs = await run(program, [...words, ...args], { cwd: shared.folder, env });
     assert.equal(theirs.code, partialExitCode, theirs.stderr);
-    const [ourSnapshot, theirSnapshot] = [await shared.readSnapshot(snapshotOf(ours)), await shared.readSnapshot(snapshotOf({ lines: jsonLines(theirs.stdout) }))];
+    const [ourSnapshot, theirSnapshot] = [
+      await shared.readSnapshot(snapshotOf(ours)),
+      await shared.readSnapshot(snapshotOf({ lines: jsonLines(theirs.stdout) })),
+    ];
     assert.equal(ourSnapshot.tree, theirSnapshot.tree);
     await shared.check('--read-data');
     for (const path of ['unreadable', 'closed', 'listed only', 'not listed']) chmodSync(join(source, path), 0o700);

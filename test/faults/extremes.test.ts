@@ -44,7 +44,9 @@ describe('a source out of the ordinary', () => {
     assert.equal(summaryOf(ours)['files_new'], manyEntries);
     const theirs = await shared.restic(['backup', '--json', 'source'], { cwd: shared.folder });
     assertNothingAdded(theirs);
-    const [ourTree, theirTree] = [await shared.readSnapshot(snapshotOf(ours)), await shared.readSnapshot(snapshotOf(theirs))].map(({ tree }) => tree);
+    const [ourTree, theirTree] = [await shared.readSnapshot(snapshotOf(ours)), await shared.readSnapshot(snapshotOf(theirs))].map(
+      ({ tree }) => tree,
+    );
     assert.equal(ourTree, theirTree);
     const target = join(shared.folder, 'restored');
     await shared.holdfast(['restore', 'latest:/source', '--target', target]);

@@ -107,7 +107,11 @@ function assertFull(result: HoldfastRun): void {
   assert.equal(error_code, 'storage-full', String(message));
   assert.ok(typeof hint === 'string' && hint !== '');
   assert.doesNotMatch(result.stderr, /\n\s+at /u);
-  assert.equal(result.lines.some((line) => line['message_type'] === 'summary'), false, 'a summary was printed');
+  assert.equal(
+    result.lines.some((line) => line['message_type'] === 'summary'),
+    false,
+    'a summary was printed',
+  );
 }
 
 /** With room again: the disk is mounted larger, nothing else is done. */

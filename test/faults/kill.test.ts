@@ -24,7 +24,10 @@ describe('a backup that is killed', { concurrency: 2 }, () => {
     const report = (line: string): void => t.diagnostic(line);
     const counts = await killLoop(shared, { seed: chooseSeed(report), rounds: 12, roundsPerRestore: 6, report });
     report(`reached: ${JSON.stringify(counts)}`);
-    assert.ok(Object.keys(counts).some((outcome) => outcome !== 'finished' && outcome !== 'nothing'), 'no kill met a backup at work');
+    assert.ok(
+      Object.keys(counts).some((outcome) => outcome !== 'finished' && outcome !== 'nothing'),
+      'no kill met a backup at work',
+    );
   });
 
   it('has not worked in vain: the next one takes over what an index had been written for', async (t) => {

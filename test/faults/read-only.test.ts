@@ -67,7 +67,10 @@ for (const [name, create] of Object.entries(settings)) {
         assert.equal(error['error_code'], 'storage-denied');
         assert.match(String(error['message']), /EROFS|EACCES|read-only|denied/iu);
         assert.doesNotMatch(result.stderr, /\n\s+at /u);
-        assert.equal(result.lines.some((line) => line['message_type'] === 'summary'), false);
+        assert.equal(
+          result.lines.some((line) => line['message_type'] === 'summary'),
+          false,
+        );
       }
       assert.equal(readdirSync(join(setting.repository, 'snapshots')).length, 1);
     });
@@ -77,7 +80,13 @@ for (const [name, create] of Object.entries(settings)) {
       if (setting === undefined) return;
       const { repository, folder, source, options } = setting;
       const target = join(folder, options.prefix === undefined ? 'restored' : 'for the user/restored');
-      const commands = [['snapshots'], ['ls', 'latest'], ['stats'], ['check', '--read-data'], ['restore', `latest:${source}`, '--target', target]];
+      const commands = [
+        ['snapshots'],
+        ['ls', 'latest'],
+        ['stats'],
+        ['check', '--read-data'],
+        ['restore', `latest:${source}`, '--target', target],
+      ];
       for (const args of commands) {
         const result = await runHoldfast(repository, [...args, '--no-lock'], options);
         assert.equal(result.code, 0, `${args.join(' ')}: ${result.stderr}`);

@@ -36,7 +36,10 @@ describe('a signal', { concurrency: 2 }, () => {
       const shared = await create(t);
       if (shared === undefined) return;
       await shared.holdfast(['backup', 'source'], { cwd: shared.folder });
-      for (const args of [['check', '--read-data'], ['restore', 'latest', '--target', join(shared.folder, 'restored')]]) {
+      for (const args of [
+        ['check', '--read-data'],
+        ['restore', 'latest', '--target', join(shared.folder, 'restored')],
+      ]) {
         const end = await interrupt(shared, startHoldfast(shared.path, ['--json', ...args]), signal, 0);
         assertCancelled(end);
         assertTidy(shared);
@@ -119,7 +122,12 @@ async function create(t: TestContext): Promise<SharedRepository | undefined> {
   return shared;
 }
 
-async function interrupt(shared: SharedRepository, child: ChildProcess, signal: NodeJS.Signals, afterMs: number): Promise<Awaited<ReturnType<typeof processEnd>>> {
+async function interrupt(
+  shared: SharedRepository,
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  afterMs: number,
+): Promise<Awaited<ReturnType<typeof processEnd>>> {
   const ended = processEnd(child);
   await Promise.race([ended, shared.lockAppears()]);
   await sleep(afterMs);
@@ -136,7 +144,11 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 function assertCancelled({ code, stdout, stderr }: Awaited<ReturnType<typeof processEnd>>): void {
   assert.equal(code, cancelledExitCode, stderr);
   assert.equal(messageOf(jsonLines(stderr), 'exit_error')['error_code'], 'cancelled');
-  assert.equal(jsonLines(stdout).some((line) => line['message_type'] === 'summary'), false, 'a summary was printed');
+  assert.equal(
+    jsonLines(stdout).some((line) => line['message_type'] === 'summary'),
+    false,
+    'a summary was printed',
+  );
 }
 
 function assertTidy(shared: SharedRepository): void {

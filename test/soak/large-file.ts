@@ -37,7 +37,8 @@ await soak(async (t) => {
 function buildFile(path: string, sizeGib: number): void {
   const fd = openSync(path, 'w');
   ftruncateSync(fd, sizeGib * gib);
-  for (let part = 0; part < sizeGib; part++) writeSync(fd, pseudoRandomBytes(dataPerGib, part), 0, dataPerGib, part * gib + part * 7_654_321);
+  for (let part = 0; part < sizeGib; part++)
+    writeSync(fd, pseudoRandomBytes(dataPerGib, part), 0, dataPerGib, part * gib + part * 7_654_321);
   closeSync(fd);
 }
 

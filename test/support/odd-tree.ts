@@ -8,7 +8,6 @@ import {
   closeSync,
   ftruncateSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
   symlinkSync,

@@ -6,7 +6,14 @@ import { holdfastPath } from './holdfast.ts';
 
 /** `nobody` on Debian; any id but 0 would do. */
 const ordinaryId = 65_534;
-const dropRights = ['setpriv', `--reuid=${ordinaryId}`, `--regid=${ordinaryId}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
+const dropRights = [
+  'setpriv',
+  `--reuid=${ordinaryId}`,
+  `--regid=${ordinaryId}`,
+  '--clear-groups',
+  '--bounding-set=-all',
+  '--inh-caps=-all',
+];
 
 export interface OrdinaryUser {
   /** The words in front of a command line that make it run as this user. */
@@ -19,7 +26,10 @@ export interface OrdinaryUser {
 export function requireOrdinaryUser(t: Pick<TestContext, 'skip'>): OrdinaryUser | undefined {
   if (process.getuid?.() !== 0) return { prefix: [], own: () => {} };
   const [program = '', ...args] = dropRights;
-  const trial = spawnSync(program, [...args, holdfastPath, '--version'], { encoding: 'utf8', env: { ...process.env, HOME: '/nonexistent' } });
+  const trial = spawnSync(program, [...args, holdfastPath, '--version'], {
+    encoding: 'utf8',
+    env: { ...process.env, HOME: '/nonexistent' },
+  });
   if (trial.status === 0) return { prefix: dropRights, own };
   t.skip('root runs the tests, and the user nobody cannot run bin/holdfast here: is the checkout in a private folder?');
   return undefined;

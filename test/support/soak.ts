@@ -6,7 +6,7 @@ export async function soak(work: (t: CleansUp) => Promise<void>): Promise<void> 
   try {
     await work(lastInFirstOut({ after: (last) => (cleanUp = last) }));
   } catch (error) {
-    console.error(error);
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = 1;
   } finally {
     cleanUp();
