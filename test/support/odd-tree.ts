@@ -3,17 +3,7 @@
  * encode, links, special files, modes, times, attributes. The same names and contents each time; inodes and ctimes are new.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  ftruncateSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } from '../../src/posix/constants.ts';
 import { checked } from '../../src/posix/errno.ts';
 import { libc } from '../../src/posix/libc.ts';
