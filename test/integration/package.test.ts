@@ -24,9 +24,9 @@ it('the packed package installs into an empty folder and saves files there', asy
   writeFileSync(join(app, 'package.json'), '{"private":true}\n');
   await succeed('npm', ['install', '--no-audit', '--no-fund', join(folder, archive)], app);
 
-  await t.test('it holds compiled code, no tests and no sources', () => {
+  await t.test('it holds compiled code and the examples, no tests and no sources', () => {
     const files = readdirSync(join(app, 'node_modules/holdfast'), { recursive: true, encoding: 'utf8' });
-    const surplus = files.filter((file) => !file.includes('node_modules') && /\.test\.|^src|^test|(?<!\.d)\.ts$/u.test(file));
+    const surplus = files.filter((file) => !file.includes('node_modules') && /\.test\.|^src|^test|(?<!^examples\/.*)(?<!\.d)\.ts$/u.test(file));
     assert.deepEqual(surplus, []);
     assert.ok(files.includes('dist/cli/main.js') && files.includes('LICENSE'));
   });
