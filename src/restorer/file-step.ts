@@ -18,8 +18,8 @@ export class FileStep {
   readonly #crew: RestoreCrew;
   /** By identity in the source: the first file met. */
   readonly #firstNames = new Map<string, number>();
-  /** The file that becomes a link, the file it is a link to. */
-  readonly #links: (readonly [number, number])[] = [];
+  /** In turn: the file that becomes a link, the file it is a link to. */
+  readonly #links: number[] = [];
 
   constructor(crew: RestoreCrew) {
     this.#crew = crew;
@@ -31,7 +31,7 @@ export class FileStep {
       const first = this.#firstNames.get(identity);
       if (first === undefined) this.#firstNames.set(identity, file);
       else {
-        this.#links.push([file, first]);
+        this.#links.push(file, first);
         this.#makeLink(file);
       }
     }
@@ -47,8 +47,8 @@ export class FileStep {
   }
 
   async makeLinks(): Promise<void> {
-    await this.#crew.forEach(inGroups(this.#links, linksPerRequest), async (pairs) => {
-      await this.#crew.ask('done', { kind: 'link', pairs: Uint32Array.from(pairs.flat()) });
+    await this.#crew.forEach(inGroups(this.#links, 2 * linksPerRequest), async (pairs) => {
+      await this.#crew.ask('done', { kind: 'link', pairs: Uint32Array.from(pairs) });
     });
   }
 

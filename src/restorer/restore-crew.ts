@@ -1,5 +1,6 @@
 /** What the steps of one restore share: the plan, the workers, the place to report to. */
-import { type ErrorRecord, HoldfastError } from '../base/errors.ts';
+import { cancellationOf } from '../base/cancellation.ts';
+import type { ErrorRecord } from '../base/errors.ts';
 import type { EventSink } from '../base/events.ts';
 import type { IndexTable } from '../workers/index-table.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
@@ -63,12 +64,12 @@ export class RestoreCrew implements Disposable {
 
   /** Works on as many items at a time as keep all workers busy. Stops at the first failure. */
   async forEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
-    await this.#stopOnFailure(forEachInFlight(items, this.#workers.requestLimit, work));
+    await forEachInFlight(items, this.#workers.requestLimit, this.#stopping(work));
   }
 
   /** The same for a list that `work` may add to. */
   async drain<Item>(waiting: Item[], maxGroup: number, work: (items: Item[]) => Promise<void>): Promise<void> {
-    await this.#stopOnFailure(drainInFlight(waiting, { limit: this.#workers.requestLimit, maxGroup }, work));
+    await drainInFlight(waiting, { limit: this.#workers.requestLimit, maxGroup }, this.#stopping(work));
   }
 
   /** Reports what goes wrong with one entry; the restore goes on. */
@@ -98,14 +99,16 @@ export class RestoreCrew implements Disposable {
     this.progress[Symbol.dispose]();
   }
 
-  async #stopOnFailure(work: Promise<void>): Promise<void> {
-    // Otherwise what else is under way would go on to its end, for nothing.
-    work.catch(this.stop);
-    try {
-      await work;
-    } catch (error) {
-      throw this.#signal?.aborted === true ? new HoldfastError('cancelled', 'the restore was cancelled', { cause: error }) : error;
-    }
+  /** A failure stops at once what else is under way: otherwise that would go on to its end, for nothing. */
+  #stopping<Item>(work: (item: Item) => Promise<void>): (item: Item) => Promise<void> {
+    return async (item) => {
+      try {
+        await work(item);
+      } catch (error) {
+        this.stop();
+        throw this.#signal?.aborted === true ? cancellationOf(this.#signal) : error;
+      }
+    };
   }
 
   #receive(notice: RestoreNotice): void {

@@ -12,8 +12,8 @@ import type { BeginRequest, RestoreNotice, RestoreRequest, RestoreResponse, Rest
 
 /** At each worker: one request that runs and one that waits. */
 const requestsPerWorker = 2;
-/** The others start when there is work for more: a restore that is done in a moment needs none. */
-const firstWorkers = 2;
+/** They start on processors that are idle while the key is derived; on a larger machine the others start when there is work for more. */
+const firstWorkers = 4;
 
 type ResponseOf<Kind extends RestoreResponse['kind']> = Extract<RestoreResponse, { readonly kind: Kind }>;
 

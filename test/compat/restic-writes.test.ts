@@ -89,8 +89,6 @@ async function assertContinued(shared: SharedRepository, folder: string, theirs:
   const ours = await shared.holdfast(['backup', 'source'], { cwd: folder });
   assert.equal(summaryOf(ours)['files_unmodified'], summaryOf(theirs)['files_new']);
   assert.equal(summaryOf(ours)['data_blobs'], 0);
-  const forced = await shared.holdfast(['backup', '--force', 'source'], { cwd: folder });
-  assert.equal(summaryOf(forced)['data_blobs'], 0);
   await shared.holdfast(['backup', '--tag', 'new data', '--stdin'], { input: pseudoRandomBytes(3_000_000, 99) });
   await shared.check('--read-data');
 }

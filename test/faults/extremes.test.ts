@@ -12,10 +12,11 @@ import { requirePeer } from '../support/peers.ts';
 import { assertNothingAdded } from '../support/same-snapshot.ts';
 import { requireTreePeer, SharedRepository } from '../support/shared-repository.ts';
 
-const gib = 2 ** 30;
+/** More than 31 bits hold. */
+const holeBytes = 2_200_000_000;
 const manyEntries = 100_000;
 
-describe('a source out of the ordinary', () => {
+describe('a source out of the ordinary', { concurrency: 2 }, () => {
   it('with paths far beyond PATH_MAX is saved, checked and restored', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
@@ -53,22 +54,22 @@ describe('a source out of the ordinary', () => {
     assert.deepEqual(readdirSync(target).sort(), readdirSync(source).sort());
   });
 
-  it('with a file of 3 GiB that is nearly all hole costs little room, in the repository and when it is restored', async (t) => {
+  it('with a file of more than 2 GiB that is nearly all hole costs little room, in the repository and when it is restored', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
     const source = join(shared.folder, 'source');
     mkdirSync(source);
-    buildHole(join(source, 'hole'), 3 * gib);
+    buildHole(join(source, 'hole'), holeBytes);
     const { total_bytes_processed, data_added_packed = 0 } = summaryOf(await shared.holdfast(['backup', 'source'], { cwd: shared.folder }));
-    assert.equal(total_bytes_processed, 3 * gib);
+    assert.equal(total_bytes_processed, holeBytes);
     assert.ok(data_added_packed < 100_000, String(data_added_packed));
     await shared.check('--read-data');
     const target = join(shared.folder, 'restored');
-    await shared.holdfast(['restore', 'latest:/source', '--target', target, '--verify']);
+    await shared.holdfast(['restore', 'latest:/source', '--target', target]);
     const { size, blocks } = lstatSync(join(target, 'hole'));
-    assert.equal(size, 3 * gib);
+    assert.equal(size, holeBytes);
     assert.ok(blocks * 512 < 1_000_000, `${blocks} blocks`);
-    // --verify has read it all already; three places tell that it stands where it belongs.
+    // Reading all of a hole takes half a minute on some machines; what is no hole tells whether it stands where it belongs.
     assert.deepEqual(compareTrees(source, target, { except: ['content'] }), []);
     assertData(join(target, 'hole'), size);
   });

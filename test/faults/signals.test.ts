@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { generateTree } from '../support/generated-tree.ts';
 import { jsonLines, messageOf, startHoldfast } from '../support/holdfast.ts';
 import { requirePeer } from '../support/peers.ts';
-import { processEnd } from '../support/process-end.ts';
+import { type ProcessEnd, processEnd } from '../support/process-end.ts';
 import { SharedRepository } from '../support/shared-repository.ts';
 
 const cancelledExitCode = 130;
 const signals = ['SIGINT', 'SIGTERM'] as const;
+
+/** A hole, which takes no room, and minutes to read. */
+const endlessBytes = 500 * 2 ** 30;
+const backupWithoutEnd = ['backup', 'source'];
+const finiteBackup = ['backup', '--exclude', 'endless', 'source'];
+
+/** A moment, on a machine that has other work: cleaning up in order could not be told from this, but what hangs can. */
+const atOnceMs = 5000;
 
 /** What a command is doing when the signal comes: it has the lock, and then worked for so long. */
 const momentsMs = [0, 60, 200];
@@ -22,26 +30,23 @@ describe('a signal', { concurrency: 2 }, () => {
       const shared = await create(t);
       if (shared === undefined) return;
       for (const moment of momentsMs) {
-        const child = startHoldfast(shared.path, ['backup', '--json', 'source'], { cwd: shared.folder });
-        const end = await interrupt(shared, child, signal, moment);
-        assertCancelled(end);
+        assertCancelled(await interrupt(shared, ['--json', ...backupWithoutEnd], signal, moment));
         assert.deepEqual(readdirSync(join(shared.path, 'snapshots')), []);
         assertTidy(shared);
       }
       await shared.check('--read-data');
-      await shared.holdfast(['backup', 'source'], { cwd: shared.folder });
+      await shared.holdfast(finiteBackup, { cwd: shared.folder });
     });
 
     it(`${signal} ends a check and a restore with exit code 130 and no lock`, async (t) => {
       const shared = await create(t);
       if (shared === undefined) return;
-      await shared.holdfast(['backup', 'source'], { cwd: shared.folder });
+      await shared.holdfast(finiteBackup, { cwd: shared.folder });
       for (const args of [
         ['check', '--read-data'],
         ['restore', 'latest', '--target', join(shared.folder, 'restored')],
       ]) {
-        const end = await interrupt(shared, startHoldfast(shared.path, ['--json', ...args]), signal, 0);
-        assertCancelled(end);
+        assertCancelled(await interrupt(shared, ['--json', ...args], signal, 0));
         assertTidy(shared);
       }
       await shared.check();
@@ -51,7 +56,7 @@ describe('a signal', { concurrency: 2 }, () => {
   it('tells a person that it was heard', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
-    const end = await interrupt(shared, startHoldfast(shared.path, ['backup', 'source'], { cwd: shared.folder }), 'SIGINT', 0);
+    const end = await interrupt(shared, backupWithoutEnd, 'SIGINT', 0);
     assert.equal(end.code, cancelledExitCode);
     assert.match(end.stderr, /^SIGINT received: cleaning up/mu);
     assert.doesNotMatch(end.stderr, /at .*\.ts:\d+/u);
@@ -61,7 +66,7 @@ describe('a signal', { concurrency: 2 }, () => {
   it('that comes a second time ends the process at once, and the repository stays whole', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
-    const child = startHoldfast(shared.path, ['backup', 'source'], { cwd: shared.folder });
+    const child = startHoldfast(shared.path, backupWithoutEnd, { cwd: shared.folder });
     const ended = processEnd(child);
     await shared.lockAppears();
     signalGroup(child, 'SIGTERM');
@@ -69,7 +74,7 @@ describe('a signal', { concurrency: 2 }, () => {
     const start = performance.now();
     const { code } = await ended;
     assert.ok([cancelledExitCode, 143].includes(code), `exit code ${code}`);
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(performance.now() - start < atOnceMs, 'it went on');
     await shared.restic(['unlock']);
     await shared.check();
   });
@@ -106,8 +111,7 @@ describe('a signal', { concurrency: 2 }, () => {
     const shared = await create(t);
     if (shared === undefined) return;
     const args = ['backup', '--json', '--stdin-from-command', '--', 'sh', '-c', 'echo begun; exec sleep 300'];
-    const end = await interrupt(shared, startHoldfast(shared.path, args), 'SIGTERM', 500);
-    assertCancelled(end);
+    assertCancelled(await interrupt(shared, args, 'SIGTERM', 500));
     assert.deepEqual(readdirSync(join(shared.path, 'snapshots')), []);
     assertTidy(shared);
   });
@@ -117,31 +121,38 @@ async function create(t: TestContext): Promise<SharedRepository | undefined> {
   const peer = requirePeer(t, 'newest restic');
   if (peer === undefined) return undefined;
   const shared = await SharedRepository.create(t, peer);
-  // Enough that no backup, restore or check of it is over before the signal comes.
   generateTree(join(shared.folder, 'source'), { seed: 5, fileCount: 1500, maxFileBytes: 1_000_000 });
+  const fd = openSync(join(shared.folder, 'source/endless'), 'w');
+  ftruncateSync(fd, endlessBytes);
+  closeSync(fd);
   return shared;
 }
 
-async function interrupt(
-  shared: SharedRepository,
-  child: ChildProcess,
-  signal: NodeJS.Signals,
-  afterMs: number,
-): Promise<Awaited<ReturnType<typeof processEnd>>> {
-  const ended = processEnd(child);
-  await Promise.race([ended, shared.lockAppears()]);
-  await sleep(afterMs);
-  signalGroup(child, signal);
-  return await ended;
+/** Starts the command, waits for its lock and then so long, and sends the signal. */
+async function interrupt(shared: SharedRepository, args: readonly string[], signal: NodeJS.Signals, afterMs: number): Promise<ProcessEnd> {
+  for (let trial = 1; ; trial++) {
+    const child = startHoldfast(shared.path, args, { cwd: shared.folder });
+    const ended = processEnd(child);
+    await Promise.race([ended, shared.lockAppears()]);
+    await sleep(afterMs);
+    signalGroup(child, signal);
+    const end = await ended;
+    // On a busy machine a check can be over before this process gets its turn.
+    if (end.code !== 0 || trial === 5) return end;
+  }
 }
 
 /** As a terminal does it: the launcher gets it too. */
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   assert.ok(pid !== undefined);
-  process.kill(-pid, signal);
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has ended; how, the test finds out.
+  }
 }
 
-function assertCancelled({ code, stdout, stderr }: Awaited<ReturnType<typeof processEnd>>): void {
+function assertCancelled({ code, stdout, stderr }: ProcessEnd): void {
   assert.equal(code, cancelledExitCode, stderr);
   assert.equal(messageOf(jsonLines(stderr), 'exit_error')['error_code'], 'cancelled');
   assert.equal(

@@ -1,4 +1,4 @@
-/** Changes files in a folder as fast as it can until somebody ends it: `node restless-source.ts FOLDER SECRET_FILE`. */
+/** Changes files in a folder as fast as it can until somebody ends it: `node restless-source.ts FOLDER`. */
 import {
   appendFileSync,
   closeSync,
@@ -9,13 +9,12 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
-const [folder = '', secret = ''] = process.argv.slice(2);
+const [folder = ''] = process.argv.slice(2);
 const at = (name: string): string => join(folder, name);
 const piece = Buffer.alloc(64 * 1024, 'grows ');
 const sparseBytes = 150 * 1024 * 1024;
@@ -46,21 +45,13 @@ function appearAndVanish(step: number): void {
   renameSync(at('comes and goes ' + (step % 100)), at('renamed'));
 }
 
-/** A file, a folder, a link to a secret, in turn: whoever opens by name after looking meets something else. */
+/** A file, a folder, a link, in turn: whoever opens by name after looking meets something else. */
 function changeType(step: number): void {
   for (let i = 0; i < 20; i++) {
     const path = at(`of changing type ${i}`);
     rmSync(path, { recursive: true, force: true });
-    if ((step + i) % 3 === 0) writeFileSync(path, 'harmless');
-    else if ((step + i) % 3 === 1) symlinkSync(secret, path);
+    if ((step + i) % 3 === 0) writeFileSync(path, 'a file for now');
+    else if ((step + i) % 3 === 1) symlinkSync('grows', path);
     else mkdirSync(path);
-    // A link to a folder in place of a folder.
-    const folderPath = at(`folder ${i}`);
-    if ((step + i) % 2 === 0) mkdirSync(folderPath, { recursive: true });
-    else {
-      rmSync(folderPath, { recursive: true, force: true });
-      symlinkSync(join(secret, '..'), folderPath);
-      unlinkSync(folderPath);
-    }
   }
 }

@@ -10,7 +10,7 @@ import { Repository } from '../../src/repository/repository.ts';
 import type { StoredSnapshot } from '../../src/repository/snapshots.ts';
 import { LocalBackend } from '../../src/storage/local/local-backend.ts';
 import { type HoldfastOptions, type HoldfastRun, holdfast, type JsonLine, jsonLines } from './holdfast.ts';
-import { localRepository, testPassword } from './new-repository.ts';
+import { localRepository, quickScrypt, testPassword } from './new-repository.ts';
 import { type Peer, type PeerRun, requirePeer, type RunOptions, runRestic } from './peers.ts';
 import { type CleansUp, temporaryFolder } from './temporary-folder.ts';
 
@@ -43,10 +43,15 @@ export class SharedRepository {
     return shared;
   }
 
-  /** A new repository, made by restic. */
+  /**
+   * A new repository, made by restic. Its key is opened once and then replaced by one that costs no time: half a second for each command
+   * would be most of what a test takes.
+   */
   static async createByRestic(t: CleansUp, peer: Peer, args: readonly string[] = []): Promise<SharedRepository> {
     const shared = SharedRepository.at(t, peer);
     await shared.restic(['init', ...args]);
+    await using repository = await shared.open();
+    await repository.changePassword({ password: testPassword, scryptCost: quickScrypt });
     return shared;
   }
 
