@@ -26,7 +26,9 @@ it('the packed package installs into an empty folder and saves files there', asy
 
   await t.test('it holds compiled code and the examples, no tests and no sources', () => {
     const files = readdirSync(join(app, 'node_modules/holdfast'), { recursive: true, encoding: 'utf8' });
-    const surplus = files.filter((file) => !file.includes('node_modules') && /\.test\.|^src|^test|(?<!^examples\/.*)(?<!\.d)\.ts$/u.test(file));
+    const surplus = files.filter(
+      (file) => !file.includes('node_modules') && /\.test\.|^src|^test|(?<!^examples\/.*)(?<!\.d)\.ts$/u.test(file),
+    );
     assert.deepEqual(surplus, []);
     assert.ok(files.includes('dist/cli/main.js') && files.includes('LICENSE'));
   });
