@@ -1,5 +1,9 @@
 #!/bin/sh
-# Compiles the kernel into src/chunker/kernel.wasm, the file that is committed.
+# Compiles the kernels into src/, the files that are committed.
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
-exec "$folder/compile.sh" "$folder/../src/chunker/kernel.wasm"
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
+"$folder/compile.sh" "$built"
+cp "$built/chunker.wasm" "$folder/../src/chunker/kernel.wasm"
+cp "$built/romix.wasm" "$folder/../src/crypto/scrypt/romix.wasm"

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Proves that src/chunker/kernel.wasm is what its source compiles to, byte for byte.
+# Proves that the committed kernels are what their sources compile to, byte for byte.
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
-built=$(mktemp --suffix=.wasm)
-trap 'rm -f "$built"' EXIT
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
 "$folder/compile.sh" "$built"
-cmp "$built" "$folder/../src/chunker/kernel.wasm"
+cmp "$built/chunker.wasm" "$folder/../src/chunker/kernel.wasm"
+cmp "$built/romix.wasm" "$folder/../src/crypto/scrypt/romix.wasm"

@@ -13,7 +13,6 @@ import {
   type ArchiveResponse,
   type BeginRequest,
   type FileRequest,
-  sharedFileBytes,
   type UnfinishedPack,
 } from '../workers/archive/messages.ts';
 import { changeOf } from '../workers/archive/node-fields.ts';
@@ -147,7 +146,7 @@ export class BackupRun {
       case 'pending':
         return this.#assembly.add(notice);
       case 'offer':
-        this.#takeOffer(notice.request).catch(this.#fatal.reject);
+        this.#saveOffer(notice.request).catch(this.#fatal.reject);
         return;
       case 'failure':
         return this.#reportFailure(notice.path, notice.error);
@@ -208,12 +207,6 @@ export class BackupRun {
     };
   }
 
-  async #takeOffer(request: Offer): Promise<void> {
-    // Such a file holds a descriptor and keeps all workers busy: a few at a time, however many there are.
-    if (request.kind !== 'file' || request.sizeBytes < sharedFileBytes) return await this.#saveOffer(request);
-    await this.#sharedFiles.run(() => this.#saveOffer(request));
-  }
-
   async #saveOffer(request: Offer): Promise<void> {
     const answer = await this.#parts.pool.run(request);
     if (answer.kind === 'large' && request.kind === 'file') return await this.#saveShared(request, answer);
@@ -224,7 +217,7 @@ export class BackupRun {
   async #saveShared(request: FileRequest, { fd, fields }: Extract<ArchiveResponse, { kind: 'large' }>): Promise<void> {
     const { path, token, previous } = request;
     try {
-      const stored = await storeSharedFile(this.#parts.pool, { fd, path, fields });
+      const stored = await this.#sharedFiles.run(() => storeSharedFile(this.#parts.pool, { fd, path, fields }));
       if (stored === undefined) return await this.#saveOffer({ ...request, isSequential: true });
       this.#countFile(path, stored, changeOf(stored.fields, stored.content, previous));
       this.#assembly.fill(token, encodeNodeFields(stored.fields, stored.content));

@@ -171,7 +171,7 @@ describe('kernel.wasm', () => {
   const folder = fileURLToPath(new URL('../../wasm/', import.meta.url));
   const skip = existsSync(`${folder}node_modules/assemblyscript`) ? false : 'the compiler is not installed: run npm ci in wasm/';
 
-  it('is what wasm/kernel.ts compiles to, byte for byte', { skip }, () => {
+  it('is what wasm/chunker.ts compiles to, byte for byte', { skip }, () => {
     execFileSync(`${folder}verify.sh`, { stdio: 'pipe' });
   });
 });

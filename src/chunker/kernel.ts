@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-/** Where wasm/kernel.ts expects what lies in its memory. */
+/** Where wasm/chunker.ts expects what lies in its memory. */
 const tablesStart = 0;
 const dataStart = 65_536;
 
-/** The kernel compiled from wasm/kernel.ts, with a memory of its own. */
+/** The kernel compiled from wasm/chunker.ts, with a memory of its own. */
 export interface Kernel {
   /** The data area: 16 MiB. Pages cost memory once they are written to. */
   readonly data: Uint8Array<ArrayBuffer>;

@@ -10,7 +10,7 @@ const halfByte = 16;
 const wordTablesBytes = 2 * entries * BigUint64Array.BYTES_PER_ELEMENT;
 
 /**
- * The tables that the kernel wants at the start of its memory (layout: wasm/kernel.ts), for one polynomial P:
+ * The tables that the kernel wants at the start of its memory (layout: wasm/chunker.ts), for one polynomial P:
  * 256 words `mod` with b * x^53 + (b * x^53 mod P), which cancels the bits that a shift pushed above x^52 and adds what they are worth below;
  * 256 words `leave` with b * x^512 mod P, the part of a digest that a byte still has when it is 64 bytes back;
  * and both remainders once more for 16 bytes at a time, by halves of b and bytes of the remainder.

@@ -1,7 +1,7 @@
 /** Opens the repository that options and variables name, locks it, and takes the lock away again, whatever happens. */
 import { openBackend } from '../app/open-backend.ts';
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
-import { sparingAllocator } from '../posix/allocator.ts';
+import { returnFreedMemory } from '../base/freed-memory.ts';
 import type { BlobId } from '../base/ids.ts';
 import type { Lock } from '../repository/lock/lock.ts';
 import { Repository } from '../repository/repository.ts';
@@ -57,7 +57,7 @@ export async function openReader({ repository, signal }: RepositorySession): Pro
 }
 
 export async function openRepository(context: CommandContext): Promise<Repository> {
-  sparingAllocator();
+  returnFreedMemory();
   const location = await readLocation(context);
   const isTyped = context.stdin.isTTY && (await configuredPassword(context)) === undefined;
   for (let triesLeft = isTyped ? passwordTries : 1; ; triesLeft--) {

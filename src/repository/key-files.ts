@@ -37,7 +37,7 @@ export async function loadKeyFile(backend: Backend, id: KeyId, { signal }: CallO
 
 /**
  * The master key, or undefined when the password is not that of this key (which cannot be told from changed sealed bytes).
- * Takes 0.3-0.5 s in libuv's thread pool. @throws HoldfastError `damaged` when what was sealed is no master key
+ * Takes 0.2-0.5 s, in other threads. @throws HoldfastError `damaged` when what was sealed is no master key
  */
 export async function openKeyFile(id: KeyId, key: KeyFile, password: Password): Promise<MasterKey | undefined> {
   const sealer = new Sealer(await deriveKey(password, key.salt, key), systemRandomness);

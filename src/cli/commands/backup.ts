@@ -5,7 +5,7 @@ import { backup as runBackup, type BackupRequest, type SnapshotRecord } from '..
 import type { BackupOptions } from '../../archiver/backup-options.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { parseTagList } from '../../repository/snapshot-filter.ts';
-import { sparingAllocator } from '../../posix/allocator.ts';
+import { returnFreedMemory } from '../../base/freed-memory.ts';
 import { readableText } from '../../patterns/path-text.ts';
 import { type BackupValues, backupOptions } from '../backup/backup-options.ts';
 import { assertCompatible } from '../backup/compatible-options.ts';
@@ -33,7 +33,7 @@ export const backup = defineCommand({
   ],
   options: backupOptions,
   async run(context, values, positionals) {
-    sparingAllocator();
+    returnFreedMemory();
     await assertCompatible(context, values, positionals);
     const timeNs = values.time === undefined ? context.clock.nowNs() : parseUserTime(values.time, '--time');
     await using opened = await openSource(context, values, positionals);

@@ -7,7 +7,6 @@
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { EventSink } from '../../base/events.ts';
-import { returnFreedMemory } from '../../base/freed-memory.ts';
 import { type CheckMemory, SharedBits } from '../../workers/check/check-memory.ts';
 import { PackGroups } from '../../workers/check/pack-groups.ts';
 import type { IndexTable } from '../../workers/index-table.ts';
@@ -37,7 +36,6 @@ export async function checkRepository(repository: CheckedRepository, options: Ch
   const { clock = systemClock, signal } = options;
   const startMs = clock.monotonicMs();
   // A check takes and frees many megabytes a second, in several threads.
-  returnFreedMemory();
   const problems = new ProblemList(options.events);
   const { backend, masterKey: key } = repository;
   await using pool = startCheckWorkers(repository, options);

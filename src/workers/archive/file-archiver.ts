@@ -12,7 +12,7 @@ import type { DirectoryFrame } from './directory-frame.ts';
 import { latin1, nameBytes, quotedOf } from './entry-names.ts';
 import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
 import type { Part } from './entry-walk.ts';
-import { type ArchiveResponse, type FileRequest, sharedFileBytes } from './messages.ts';
+import { alwaysSharedBytes, type ArchiveResponse, type FileRequest, sharedFileBytes } from './messages.ts';
 import { changeOf, fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
 import { openFlags, openReadable } from './open-entry.ts';
 import { fromSource, SourceFailure } from './source-failure.ts';
@@ -60,12 +60,16 @@ export class FileArchiver {
     let isShared = false;
     try {
       const fields = this.#describe(fd, this.#quoted(splitPath(request.snapshotPath).name), () => request.path);
-      isShared = Number(fields.size) >= sharedFileBytes && request.isSequential !== true;
+      isShared = request.isSequential !== true && this.#isForAll(Number(fields.size));
       if (isShared) return { kind: 'large', fd, fields };
       return { kind: 'filled', part: this.#store(fd, fields, request.previous, () => request.path) };
     } finally {
       if (!isShared) libc.close(fd);
     }
+  }
+
+  #isForAll(sizeBytes: number): boolean {
+    return sizeBytes >= alwaysSharedBytes || (sizeBytes >= sharedFileBytes && this.#context.isWorkScarce);
   }
 
   /** A link, device, FIFO. @throws SourceFailure */

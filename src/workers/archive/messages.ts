@@ -19,8 +19,10 @@ export type HoleToken = number;
 /** A token is `sequence * tokenStride + worker`: no two workers make the same. */
 export const tokenStride = 256;
 
-/** Files of this size and more are cut by one worker and stored by all. */
+/** Files of this size and more may be cut by one worker and stored by all: where workers would be idle otherwise, since cutting reads the file once more. */
 export const sharedFileBytes = 1 << 25;
+/** Files of this size and more always are: nobody knows yet whether one will be the last, with all other workers done. */
+export const alwaysSharedBytes = 1 << 29;
 
 export interface ArchiveWorkerData {
   readonly worker: number;

@@ -76,6 +76,11 @@ export class WorkerContext {
     return Atomics.load(this.#hunger, 0) > 0 && Atomics.sub(this.#hunger, 0, 1) > 0;
   }
 
+  /** True when main has less work waiting than workers. */
+  get isWorkScarce(): boolean {
+    return Atomics.load(this.#hunger, 0) > 0;
+  }
+
   /** A walk may take hours, and must leave no descriptor open: it looks often whether anybody still waits. @throws HoldfastError */
   throwIfStopped(): void {
     if (Atomics.load(this.#stop, 0) !== 0) throw new HoldfastError('cancelled', 'the backup has ended');
