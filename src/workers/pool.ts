@@ -46,8 +46,8 @@ const defaultPatienceMs = 10_000;
  */
 const youngGenerationMb = 12;
 const defaultDepth = 2;
-/** A start costs some 100 ms of processor time: work that is done sooner than this gets no further worker. */
-const growAfterMs = 100;
+/** A start costs some 100 ms of processor time: work that is done soon gets no further worker. */
+const growAfterMs = 40;
 
 interface Waiting<Request, Response> {
   readonly request: Request;

@@ -7,11 +7,8 @@ import { localPackFolder } from '../blobs/blob-loader.ts';
 import type { CheckOptions } from './check-repository.ts';
 import type { CheckedRepository } from './checked-repository.ts';
 
-/**
- * Each worker takes some 20 MB. The main thread checks packs as well, and three threads prove some 400 MB of packs a second: more than
- * most disks give, within the memory that restic takes for its check.
- */
-const defaultWorkers = 2;
+/** Each takes some 20 MB. The main thread checks packs as well, and four threads prove more packs a second than most disks give. */
+const defaultWorkers = 3;
 
 export function startCheckWorkers(
   { masterKey: key, backend }: CheckedRepository,

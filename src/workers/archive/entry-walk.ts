@@ -29,12 +29,15 @@ export type Part = string | HoleToken | undefined;
 
 /** Each level of recursion holds a descriptor and a stack frame: deeper folders are given away instead. */
 const maxDepth = 64;
+/** Giving a directory away costs messages, and a thread to put its parent together: what a worker was given is worth splitting from here on. */
+const splitAfterMs = 4;
 /** A directory with more names than this left is shared with a worker that has nothing to do. */
 const shareableNames = 512;
 
 export class EntryWalk {
   readonly #context: WorkerContext;
   readonly #files: FileArchiver;
+  #startMs = 0;
 
   constructor(context: WorkerContext, files: FileArchiver) {
     this.#context = context;
@@ -44,6 +47,7 @@ export class EntryWalk {
   /** A target, or any entry named by its path. */
   entry(request: EntryRequest): Part {
     const { libc, parents } = this.#context;
+    this.#startMs = performance.now();
     const target = splitPath(request.path);
     const place = splitPath(request.snapshotPath);
     const fd = openPath(libc, target.folder, openFlags.passage);
@@ -59,6 +63,7 @@ export class EntryWalk {
 
   /** A directory that another worker gave away; already selected. */
   directory(request: DirectoryRequest): Part {
+    this.#startMs = performance.now();
     const fd = openPath(this.#context.libc, request.path, openFlags.directory);
     const { name } = splitPath(request.snapshotPath);
     return this.#openedDirectory(fd, request.path, request.snapshotPath, name, request.previous, 0, request.token);
@@ -66,6 +71,7 @@ export class EntryWalk {
 
   /** A share of a large directory's names. */
   names(request: NamesRequest): Part {
+    this.#startMs = performance.now();
     const { libc, parents } = this.#context;
     const fd = openPath(libc, request.path, openFlags.directory);
     if (fd < 0) return this.#vanished(printablePath(request.path), 'open', fd);
@@ -119,7 +125,7 @@ export class EntryWalk {
   #directory(frame: DirectoryFrame, name: string, snapshotName: Uint8Array, previous: ParentEntry | undefined): Part {
     const path = joinPath(frame.path, Buffer.from(name, 'latin1'));
     const snapshotPath = joinPath(frame.snapshotPath, snapshotName);
-    if (frame.depth >= maxDepth || this.#context.takesOffer()) {
+    if (frame.depth >= maxDepth || (performance.now() - this.#startMs > splitAfterMs && this.#context.takesOffer())) {
       const token = this.#context.newToken();
       this.#context.tell({ kind: 'offer', request: { kind: 'directory', token, path, snapshotPath, previous } });
       return token;

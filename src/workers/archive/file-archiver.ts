@@ -18,7 +18,7 @@ import { openFlags, openReadable } from './open-entry.ts';
 import { fromSource, SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** Files of this size and more are given to whichever worker is free: a message costs less than reading them. */
+/** Files of this size and more are given to a worker that has nothing to do: a message costs less than reading them. */
 const offeredFileBytes = 1 << 20;
 
 const linkTargetMaxBytes = 1 << 16;
@@ -41,7 +41,7 @@ export class FileArchiver {
       this.readAttributes(fields, frame.attributePath(name), () => frame.pathText(name));
       return this.#unchanged(fields, previous, frame, name);
     }
-    if (stat.sizeBytes >= offeredFileBytes) return this.#offer(frame, name, snapshotName, previous);
+    if (this.#isToOffer(stat.sizeBytes)) return this.#offer(frame, name, snapshotName, previous);
     const fd = openReadable(libc, frame.fd, nameBytes(name), openFlags.file);
     if (fd < 0) return this.#notOpened(frame.pathText(name), fd);
     try {
@@ -66,6 +66,11 @@ export class FileArchiver {
     } finally {
       if (!isShared) libc.close(fd);
     }
+  }
+
+  /** Of smaller files there may be millions: offered only as long as somebody waits, they do not pile up at main. */
+  #isToOffer(sizeBytes: number): boolean {
+    return sizeBytes >= sharedFileBytes || (sizeBytes >= offeredFileBytes && this.#context.takesOffer());
   }
 
   #isForAll(sizeBytes: number): boolean {
