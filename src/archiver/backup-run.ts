@@ -20,7 +20,7 @@ import { SourceFailure } from '../workers/archive/source-failure.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../workers/index-table.ts';
 import { ArchiveProgress } from './archive-progress.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
-import { groupUnfinished } from './merge-plan.ts';
+import { groupUnfinished } from '../repository/index/merge-plan.ts';
 import { type ArchivePool, type StoredFile, storeSharedFile } from './shared-file-job.ts';
 import { SizeEstimate, type Totals } from './size-estimate.ts';
 import { saveStream } from './stream-source.ts';

@@ -18,7 +18,7 @@ export const errorCodes = {
   ambiguous: { exitCode: 1, httpStatus: 409, meaning: 'an abbreviated id matches more than one object' },
   damaged: { exitCode: 1, httpStatus: 500, meaning: 'a file of the repository is not what it must be' },
   'check-failed': { exitCode: 1, httpStatus: 500, meaning: 'the check found errors in the repository' },
-  'verify-failed': { exitCode: 1, httpStatus: 500, meaning: 'restored content differs from the snapshot' },
+  'verify-failed': { exitCode: 1, httpStatus: 500, meaning: 'what was restored or copied differs when it is read back' },
   'storage-missing': { exitCode: 1, httpStatus: 404, meaning: 'a file that should be in the storage is not there' },
   'storage-full': { exitCode: 1, httpStatus: 507, meaning: 'the storage has no room left' },
   'storage-denied': { exitCode: 1, httpStatus: 403, meaning: 'the storage may not be read or written with these rights' },

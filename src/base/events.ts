@@ -4,7 +4,24 @@
  */
 import type { ErrorRecord } from './errors.ts';
 
-export type Operation = 'backup' | 'restore' | 'check' | 'index' | 'scan' | 'dump' | 'verify';
+export type Operation =
+  | 'prune'
+  | 'reindex'
+  | 'backup'
+  | 'restore'
+  | 'check'
+  | 'index'
+  | 'scan'
+  | 'dump'
+  | 'verify'
+  | 'repair'
+  | 'salvage'
+  | 'rewrite'
+  | 'recover'
+  | 'forget'
+  | 'tag'
+  | 'trees'
+  | 'copy';
 
 export interface ProgressEvent {
   readonly kind: 'progress';
@@ -45,3 +62,10 @@ export type HoldfastEvent = ProgressEvent | ItemEvent | FailureEvent | WarningEv
 export type EventSink = (event: HoldfastEvent) => void;
 
 export const ignoreEvents: EventSink = () => {};
+
+/** For operations whose whole output is one document: problems are told, and no progress. */
+export function withoutProgress(sink: EventSink): EventSink {
+  return (event) => {
+    if (event.kind !== 'progress') sink(event);
+  };
+}

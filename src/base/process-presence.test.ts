@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { processPresence } from './process-presence.ts';
+import { beganAfter, processPresence } from './process-presence.ts';
 
 describe('processPresence', () => {
   it('finds this process and the first one, and misses one that ended', () => {
@@ -22,6 +22,20 @@ describe('processPresence', () => {
     const inner = await firstLine(child.stdout);
     if (inner === undefined) return t.skip('no right to make a namespace here');
     assert.equal(processPresence(Number(inner)), 'alive');
+  });
+});
+
+describe('beganAfter', () => {
+  it('tells a younger process from the one that had its number before', () => {
+    const startMs = Date.now() - process.uptime() * 1000;
+    assert.equal(beganAfter(process.pid, startMs - 60_000), true);
+    assert.equal(beganAfter(process.pid, startMs + 60_000), false);
+    assert.equal(beganAfter(1, Date.now()), false);
+  });
+
+  it('says no of a process that is not there', () => {
+    const ended = Number(execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }));
+    assert.equal(beganAfter(ended, 0), false);
   });
 });
 

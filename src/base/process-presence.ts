@@ -21,6 +21,28 @@ export function processPresence(pid: number): ProcessPresence {
   return !isInFirst('pid') && isInFirst('uts') ? 'unknown' : 'gone';
 }
 
+/** Of the times in /proc: USER_HZ, which Linux fixed at 100 for all programs of x86-64 and arm64. */
+const ticksPerSecond = 100;
+/** /proc gives the time of the last boot in whole seconds, and a clock that is being adjusted moves it by some more. */
+const bootTimeToleranceMs = 5_000;
+
+/**
+ * Whether the process that has this id now began after that time, and so is another one than whoever had it then: numbers are given again,
+ * after a restart of the machine even soon. False where that cannot be known.
+ */
+export function beganAfter(pid: number, timeMs: number): boolean {
+  if (!isInFirst('pid') && isInFirst('uts')) return false;
+  try {
+    // proc_pid_stat(5): the name, field 2, is in parentheses and may hold anything; field 22 is the start in ticks since boot.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const ticks = Number(fields.slice(fields.lastIndexOf(')') + 2).split(' ')[22 - 3]);
+    const bootSeconds = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1]);
+    return bootSeconds * 1000 + (ticks / ticksPerSecond) * 1000 > timeMs + bootTimeToleranceMs;
+  } catch {
+    return false;
+  }
+}
+
 function answersSignals(pid: number): boolean {
   try {
     return process.kill(pid, 0);

@@ -29,6 +29,12 @@ export class Environment {
     return undefined;
   }
 
+  /** For a second repository: `FROM_PASSWORD` is its `PASSWORD`, and the password of the first is not known to it. */
+  forSource(): Environment {
+    const changed = prefixes.map(({ prefix }) => [`${prefix}PASSWORD`, this.#variables[`${prefix}FROM_PASSWORD`]] as const);
+    return new Environment({ ...this.#variables, ...Object.fromEntries(changed) });
+  }
+
   /** A variable that neither Holdfast nor restic named: NO_COLOR, COLUMNS. */
   foreign(name: string): string | undefined {
     return this.#variables[name];

@@ -34,7 +34,7 @@ describe('the command word', () => {
   });
 
   test('of restic that does not exist here is recognised', () => {
-    assert.throws(() => findCommand(['prune']), usageError(/prune is restic's/, /same format/));
+    assert.throws(() => findCommand(['mount']), usageError(/mount is restic's/, /same format/));
   });
 
   test('must come before the options of the command', () => {

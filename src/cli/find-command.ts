@@ -6,23 +6,7 @@ import { isKnown, readTokens, unknownOption } from './options/parse.ts';
 import { suggest } from './options/suggest.ts';
 
 /** Commands of restic that do not exist here. Its users look for them, and deserve a better answer than "unknown". */
-const resticOnly = new Set([
-  'cache',
-  'copy',
-  'features',
-  'forget',
-  'generate',
-  'list',
-  'migrate',
-  'mount',
-  'options',
-  'prune',
-  'recover',
-  'repair',
-  'rewrite',
-  'self-update',
-  'tag',
-]);
+const resticOnly = new Set(['features', 'generate', 'mount', 'options', 'self-update']);
 
 export interface FoundCommand {
   readonly name: string;

@@ -57,7 +57,8 @@ export function commandHelp(name: string, command: AnyCommand): string {
 /** For `holdfast key`: the commands that begin with that word. */
 export function groupHelp(group: string): string {
   const names = Object.keys(commandTable).filter((name) => name.startsWith(`${group} `));
-  const lines = names.map((name) => `  ${name.padEnd(16)}${commandTable[name]?.summary ?? ''}`);
+  const width = Math.max(...names.map((name) => name.length)) + 2;
+  const lines = names.map((name) => `  ${name.padEnd(width)}${commandTable[name]?.summary ?? ''}`);
   return [`Usage: holdfast ${group} COMMAND [OPTION...] [ARGUMENT...]`, '', 'Commands', ...lines, ''].join('\n');
 }
 

@@ -77,6 +77,13 @@ describe('events for people', () => {
     assert.ok(stderr.endsWith('\r\u001b[2K'), 'the line is gone at the end');
   });
 
+  test('count snapshots where snapshots are removed or tagged', async () => {
+    const removed = (filesDone: number): HoldfastEvent =>
+      ({ ...progress(filesDone, 0), operation: 'forget', filesTotal: 40 }) as HoldfastEvent;
+    const { stderr } = await play([10, 20, 30].map(removed), { isTerminal: true });
+    assert.match(stderr, /\[0:0\d\] \d\d\.00%  \d+ of 40 snapshots, 10\/s/);
+  });
+
   test('fit the progress line into the terminal', async () => {
     const { stderr } = await play([progress(1, 10 * mib), progress(2, 20 * mib), progress(3, 30 * mib)], { isTerminal: true });
     for (const line of stderr.split('\r\u001b[2K')) assert.ok(line.length < 40, line);

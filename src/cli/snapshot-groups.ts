@@ -1,15 +1,9 @@
-/** Snapshots that belong together: same host, same paths, same tags. */
+/** Groups of snapshots as people name them and programs read them. */
 import { HoldfastError } from '../base/errors.ts';
 import type { ParentGrouping } from '../repository/find-parent.ts';
+import { groupSnapshots, type SnapshotGroup } from '../repository/snapshot-groups.ts';
 import type { StoredSnapshot } from '../repository/snapshots.ts';
-
-export interface SnapshotGroup {
-  /** Undefined where the grouping does not look at it. */
-  readonly hostname: string | undefined;
-  readonly paths: readonly string[] | undefined;
-  readonly tags: readonly string[] | undefined;
-  readonly snapshots: readonly StoredSnapshot[];
-}
+import { printableName } from './render/format.ts';
 
 const groupingWords: Readonly<Record<string, keyof ParentGrouping>> = {
   host: 'byHost',
@@ -35,26 +29,25 @@ export function parseGrouping(text: string): ParentGrouping {
   return grouping;
 }
 
-/** Groups in the order of their first snapshots; the order in a group stays. */
-export function groupSnapshots(list: readonly StoredSnapshot[], grouping: ParentGrouping): SnapshotGroup[] {
-  const groups = new Map<string, Omit<SnapshotGroup, 'snapshots'> & { snapshots: StoredSnapshot[] }>();
-  for (const snapshot of list) {
-    const key = {
-      hostname: grouping.byHost ? snapshot.hostname : undefined,
-      paths: grouping.byPaths ? snapshot.paths.toSorted() : undefined,
-      tags: grouping.byTags ? snapshot.tags.toSorted() : undefined,
-    };
-    const text = JSON.stringify(key);
-    const group = groups.get(text) ?? { ...key, snapshots: [] };
-    group.snapshots.push(snapshot);
-    groups.set(text, group);
-  }
-  return [...groups.values()];
+export interface PrintedGroupKey {
+  readonly hostname: string;
+  readonly paths: readonly string[] | null;
+  readonly tags: readonly string[] | null;
 }
 
 /** As restic prints it: what the grouping does not look at is empty or null. */
-export function groupKeyOf({ hostname, paths, tags }: SnapshotGroup): object {
+export function groupKeyOf({ hostname, paths, tags }: Omit<SnapshotGroup, 'snapshots'>): PrintedGroupKey {
   return { hostname: hostname ?? '', paths: paths ?? null, tags: tags === undefined || tags.length === 0 ? null : tags };
+}
+
+/** `host [vm], paths [/home, /etc]`; '' when nothing groups. */
+export function describeGroup({ hostname, paths, tags }: Omit<SnapshotGroup, 'snapshots'>): string {
+  const parts = [
+    ...(hostname === undefined ? [] : [`host [${printableName(hostname)}]`]),
+    ...(tags === undefined ? [] : [`tags [${tags.map(printableName).join(', ')}]`]),
+    ...(paths === undefined ? [] : [`paths [${paths.map(printableName).join(', ')}]`]),
+  ];
+  return parts.join(', ');
 }
 
 /** The newest of a list that is ordered by time. Without any grouping each host with each set of paths counts by itself. */

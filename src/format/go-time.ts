@@ -86,6 +86,12 @@ function zoneOffsetSeconds(local: Date): number {
   return (asUtc.getTime() - local.getTime()) / 1000;
 }
 
+/** Seconds east of UTC that clocks of this machine's zone show at a moment; beyond the years that Date knows, as at their end. */
+export function localOffsetSeconds(unixSeconds: number): number {
+  const limit = latestDateSeconds - Number(calendarCycleSeconds);
+  return zoneOffsetSeconds(new Date(Math.min(Math.max(unixSeconds, -limit), limit) * 1000));
+}
+
 function formatZone(offsetSeconds: number): string {
   if (offsetSeconds === 0) return 'Z';
   const minutes = Math.floor(Math.abs(offsetSeconds) / 60);

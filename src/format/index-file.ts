@@ -33,9 +33,32 @@ export interface IndexSink {
 const maxIndexBytes = 1024 * 1024 * 1024;
 
 /** The JSON text of an index, as restic writes it. */
-export function encodeIndex(packs: readonly IndexedPack[]): Buffer {
-  const texts = packs.map((pack) => `{"id":"${pack.id}","blobs":[${pack.blobs.map(encodeBlob).join(',')}]}`);
-  return Buffer.from(`{"packs":[${texts.join(',')}]}\n`, 'latin1');
+export function encodeIndex(packs: Iterable<IndexedPack>): Buffer {
+  const text = new GrowingText();
+  let separator = '{"packs":[';
+  // Pack by pack: as one text a usual index would stand in memory three times, with 10 MB each.
+  for (const pack of packs) {
+    text.add(`${separator}{"id":"${pack.id}","blobs":[${pack.blobs.map(encodeBlob).join(',')}]}`);
+    separator = ',';
+  }
+  text.add(separator === ',' ? ']}\n' : `${separator}]}\n`);
+  return text.bytes();
+}
+
+/** Bytes of plain text, in a buffer that gives its memory back whenever it moves to a larger one. */
+class GrowingText {
+  #memory = new ArrayBuffer(1 << 16);
+  #length = 0;
+
+  add(text: string): void {
+    const needed = this.#length + text.length;
+    if (needed > this.#memory.byteLength) this.#memory = this.#memory.transfer(Math.max(needed, 2 * this.#memory.byteLength));
+    this.#length += Buffer.from(this.#memory).write(text, this.#length, 'latin1');
+  }
+
+  bytes(): Buffer {
+    return Buffer.from(this.#memory, 0, this.#length);
+  }
 }
 
 function encodeBlob(blob: LocatedBlob): string {
@@ -60,7 +83,7 @@ export function scanIndex(bytes: Uint8Array, sink: IndexSink): void {
 
 function oldIndex(): HoldfastError {
   return new HoldfastError('repository-unsupported', 'an index is in the format of restic before 0.2', {
-    hint: 'Rebuild the index with `restic repair index`.',
+    hint: 'Make the index anew from the packs with `repair index`.',
   });
 }
 

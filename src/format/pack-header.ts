@@ -86,6 +86,24 @@ export function decodeHeader(plain: Uint8Array): LocatedBlob[] {
   return blobs;
 }
 
+/** As decodeHeader, entry by entry and without an object for a blob. The id is valid during the call only; types as in the index. */
+export function scanHeaderEntries(
+  plain: Uint8Array,
+  onBlob: (id: Uint8Array, type: 0 | 1, offset: number, length: number, uncompressedLength: number) => void,
+): void {
+  const header = asBuffer(plain);
+  let offset = 0;
+  for (let at = 0; at < header.length; ) {
+    const kind = header[at] as number;
+    const end = at + entryBytesAt(header, at);
+    const length = header.readUInt32LE(at + 1);
+    const uncompressedLength = isCompressedKind(kind) ? header.readUInt32LE(at + 5) : 0;
+    onBlob(header.subarray(end - idLengthBytes, end), (kind & treeBit) === 0 ? 0 : 1, offset, length, uncompressedLength);
+    offset += length;
+    at = end;
+  }
+}
+
 const treeBit = 1;
 const compressedBit = 2;
 const highestKind = treeBit | compressedBit;
@@ -106,11 +124,18 @@ function writeEntry(header: Buffer, start: number, blob: PackedBlob): number {
   return at + header.write(blob.id, at, idLengthBytes, 'hex');
 }
 
-function readEntry(header: Buffer, at: number, offset: number): LocatedBlob {
+/** @throws HoldfastError `damaged` when there is no whole entry of a known kind */
+function entryBytesAt(header: Buffer, at: number): number {
   const kind = header[at] as number;
   if (kind > highestKind) throw damagedHeader('has an entry of unknown kind', at);
   const size = isCompressedKind(kind) ? compressedEntryBytes : plainEntryBytes;
   if (at + size > header.length) throw damagedHeader('ends within an entry', at);
+  return size;
+}
+
+function readEntry(header: Buffer, at: number, offset: number): LocatedBlob {
+  const kind = header[at] as number;
+  const size = entryBytesAt(header, at);
   const id = idFromBytes<BlobId>(header.subarray(at + size - idLengthBytes, at + size));
   const blob: LocatedBlob = { id, type: (kind & treeBit) === 0 ? 'data' : 'tree', offset, length: header.readUInt32LE(at + 1) };
   const uncompressedLength = isCompressedKind(kind) ? header.readUInt32LE(at + 5) : 0;

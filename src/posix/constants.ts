@@ -35,6 +35,8 @@ export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
 export const POSIX_FADV_SEQUENTIAL = 2;
+/** What is cached of a file and written out may be forgotten. */
+export const POSIX_FADV_DONTNEED = 4;
 
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;

@@ -12,11 +12,12 @@ export async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
   signal?: AbortSignal,
+  atOnce = loadsAtOnce,
 ): Promise<Result[]> {
   const results = new Array<Result>(items.length);
   const queue = items.entries();
   let hasFailed = false;
-  const workers = Array.from({ length: Math.min(loadsAtOnce, items.length) }, async () => {
+  const workers = Array.from({ length: Math.min(atOnce, items.length) }, async () => {
     for (const [position, item] of queue) {
       if (hasFailed) return;
       try {

@@ -36,8 +36,10 @@ describe('createRepository', () => {
     await assert.rejects(createRepository(new MemoryBackend(), { ...options, polynomial: 8n }), { code: 'damaged' });
   });
 
-  it('writes version 2 only, and says so', async () => {
-    for (const version of [1, 3, 0])
+  it('writes versions 1 and 2, and says so of others', async () => {
+    for (const version of [1, 2])
+      assert.equal((await createRepository(new MemoryBackend(), { ...options, version })).config.version, version);
+    for (const version of [3, 0, 1.5])
       await assert.rejects(createRepository(new MemoryBackend(), { ...options, version }), { code: 'unsupported' });
   });
 

@@ -13,7 +13,7 @@ import { type RepositoryConfig, sealConfig } from './repository-config.ts';
 
 export interface CreateOptions {
   readonly password: Password;
-  /** Only 2, the one with compression, is written. */
+  /** 2, the one with compression, unless told; 1 is for programs that know no other. */
   readonly version?: number | undefined;
   /** Of another repository, so that chunks of both are cut alike and may be copied between them; a random one unless told. */
   readonly polynomial?: bigint | undefined;
@@ -25,7 +25,7 @@ export interface CreateOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const writtenVersion = 2;
+const usualVersion = 2;
 const repositoryIdBytes = 32;
 
 /**
@@ -57,16 +57,16 @@ export async function createRepository(backend: Backend, options: CreateOptions)
   return { backend, config, keyId, masterKey };
 }
 
-function newConfig({ version = writtenVersion, polynomial }: CreateOptions, random: Randomness): RepositoryConfig {
-  if (version !== writtenVersion) {
-    throw new HoldfastError('unsupported', `repositories of version ${version} are not created here, only of version ${writtenVersion}`, {
-      hint: 'Leave the version out. Existing repositories of version 1 are read.',
+function newConfig({ version = usualVersion, polynomial }: CreateOptions, random: Randomness): RepositoryConfig {
+  if (version !== 1 && version !== 2) {
+    throw new HoldfastError('unsupported', `repositories of version ${version} are not created here, only of versions 1 and 2`, {
+      hint: 'Leave the version out.',
     });
   }
   if (polynomial !== undefined) checkPolynomial(polynomial);
   const id = Buffer.alloc(repositoryIdBytes);
   random.fill(id);
-  return { version: writtenVersion, id: id.toString('hex'), polynomial: polynomial ?? randomPolynomial(random) };
+  return { version, id: id.toString('hex'), polynomial: polynomial ?? randomPolynomial(random) };
 }
 
 /** Where only the config is lost, a new one would make everything unreadable for good: the data of such a place is not touched. */

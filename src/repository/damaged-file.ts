@@ -7,9 +7,10 @@ const hints: Readonly<Record<FileKind, string>> = {
   config: 'Restore the file config from a copy of the repository: its content cannot be made again.',
   key: 'Restore the file from a copy of the repository, or remove it if another key opens the repository.',
   lock: 'Make sure that no program uses the repository, then remove all its locks with `unlock --remove-all`.',
-  snapshot: 'The other snapshots are not affected. Restore the file from a copy of the repository, or forget this snapshot.',
+  snapshot:
+    'The other snapshots are not affected. Restore the file from a copy of the repository; or find what it had with `recover`, then remove it with `repair snapshots --forget ID`.',
   index: 'Rebuild the index from the packs with `repair index`.',
-  pack: 'Run a check that reads all data to see which files are affected.',
+  pack: 'Run `check --read-data` to see what else is damaged, then `repair packs` to save what is whole.',
 };
 
 export function damagedFile(file: StoredFile, problem: HoldfastError): HoldfastError {

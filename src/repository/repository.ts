@@ -17,14 +17,22 @@ import { findParent, type ParentOptions } from './find-parent.ts';
 import { type IndexFileReader, loadIndex } from './index/load-index.ts';
 import { type AddKeyOptions, addKey, changePassword, type KeyList, listKeys, removeKey } from './keys.ts';
 import { type AcquireLockOptions, acquireLock } from './lock/acquire-lock.ts';
+import { GuardedBackend } from './lock/guarded-backend.ts';
 import type { Lock } from './lock/lock.ts';
-import { type LockPlace, removeAllLocks, removeStaleLocks } from './lock/lock-files.ts';
+import { type FoundLock, type LockPlace, readLocks, removeAllLocks, removeStaleLocks } from './lock/lock-files.ts';
 import { type OpenOptions, type OpenRepository, openRepository } from './open-repository.ts';
 import type { RepositoryConfig } from './repository-config.ts';
 import { Snapshots, type StoredSnapshot } from './snapshots.ts';
-import { UnpackedFiles } from './unpacked-files.ts';
+import { firstCompressedVersion, UnpackedFiles } from './unpacked-files.ts';
+
+export interface RepositoryOptions extends OpenOptions {
+  readonly clock?: Clock;
+  /** What stands in front of the backend from now on, once it is known which repository this is: a cache. */
+  readonly inFront?: (opened: OpenRepository) => Promise<Backend>;
+}
 
 export class Repository implements OpenRepository, AsyncDisposable {
+  /** Refuses changes when a lock of this process was lost. */
   readonly backend: Backend;
   readonly config: RepositoryConfig;
   readonly masterKey: MasterKey;
@@ -33,25 +41,29 @@ export class Repository implements OpenRepository, AsyncDisposable {
   /** Snapshots, locks and indexes as files. */
   readonly files: UnpackedFiles;
   readonly snapshots: Snapshots;
+  readonly #guarded: GuardedBackend;
   readonly #locks: LockPlace;
   #keyId: KeyId;
   #index: Promise<IndexTable> | undefined;
   #blobs: BlobLoader | undefined;
 
   constructor(opened: OpenRepository, clock: Clock = systemClock) {
-    this.backend = opened.backend;
+    this.#guarded = new GuardedBackend(opened.backend);
+    this.backend = this.#guarded;
     this.config = opened.config;
     this.masterKey = opened.masterKey;
     this.sealer = new Sealer(opened.masterKey, systemRandomness);
-    this.files = new UnpackedFiles(opened.backend, this.sealer, opened.config.version);
-    this.snapshots = new Snapshots(opened.backend, this.files);
-    this.#locks = { backend: opened.backend, files: this.files, clock };
+    this.files = new UnpackedFiles(this.backend, this.sealer, opened.config.version);
+    const hasCompression = opened.config.version >= firstCompressedVersion;
+    this.snapshots = new Snapshots(this.backend, this.files, { backend: this.backend, key: opened.masterKey, hasCompression });
+    this.#locks = { backend: this.backend, files: this.files, clock };
     this.#keyId = opened.keyId;
   }
 
   /** Errors as openRepository. Closing the repository closes the backend; when this fails, the backend stays the caller's. */
-  static async open(backend: Backend, options: OpenOptions & { readonly clock?: Clock }): Promise<Repository> {
-    return new Repository(await openRepository(backend, options), options.clock);
+  static async open(backend: Backend, options: RepositoryOptions): Promise<Repository> {
+    const opened = await openRepository(backend, options);
+    return new Repository({ ...opened, backend: (await options.inFront?.(opened)) ?? opened.backend }, options.clock);
   }
 
   /** Errors as createRepository. The backend as with `open`. */
@@ -64,9 +76,16 @@ export class Repository implements OpenRepository, AsyncDisposable {
     return this.#keyId;
   }
 
-  /** Errors and duration as acquireLock. */
+  /** Errors and duration as acquireLock. While it is held, nothing can be changed through `backend` once it is lost. */
   async lock(options: AcquireLockOptions): Promise<Lock> {
-    return await acquireLock(this.#locks, options);
+    const lock = await acquireLock(this.#locks, options);
+    this.#guarded.watch(lock);
+    return lock;
+  }
+
+  /** All locks, also those that cannot be read. */
+  async readLocks({ signal }: CallOptions = {}): Promise<FoundLock[]> {
+    return await readLocks(this.#locks, new Set(), signal);
   }
 
   async removeStaleLocks({ signal }: CallOptions = {}): Promise<LockId[]> {

@@ -1,5 +1,6 @@
 /** Which snapshots are meant: by host, tags and paths, as restic's options --host, --tag and --path say. */
 import { resolve } from 'node:path';
+import { hasAllTags } from '../base/tags.ts';
 import type { Snapshot } from '../format/snapshot.ts';
 
 export interface SnapshotFilter {
@@ -31,15 +32,6 @@ export function matchesFilter(snapshot: Pick<Snapshot, 'hostname' | 'tags' | 'pa
 /** The filter with its paths as a backup from the current folder would write them into the snapshot. */
 export function withAbsolutePaths(filter: SnapshotFilter): SnapshotFilter {
   return { ...filter, paths: filter.paths.map((path) => resolve(path)) };
-}
-
-/** In restic an empty tag matches a snapshot without tags, and then ends the question. */
-function hasAllTags(present: readonly string[], wanted: readonly string[]): boolean {
-  for (const tag of wanted) {
-    if (tag === '' && present.length === 0) return true;
-    if (!present.includes(tag)) return false;
-  }
-  return true;
 }
 
 export function describeFilter({ hosts, tagLists, paths }: SnapshotFilter): string {

@@ -5,11 +5,14 @@ import { memoryRepository } from '../../test/support/new-repository.ts';
 import type { BlobId, SnapshotId } from '../base/ids.ts';
 import type { HoldfastEvent } from '../base/events.ts';
 import type { Snapshot } from '../format/snapshot.ts';
+import type { Backend } from '../storage/backend.ts';
+import { ForwardingBackend } from '../storage/forwarding-backend.ts';
 import type { MemoryBackend } from '../storage/memory/memory-backend.ts';
 import { FaultyBackend } from '../storage/wrappers/faulty-backend.ts';
 import type { Repository } from './repository.ts';
 import { everySnapshot, parseTagList, type SnapshotFilter } from './snapshot-filter.ts';
 import { Snapshots, splitReference } from './snapshots.ts';
+import { UnpackedFiles } from './unpacked-files.ts';
 
 const plain: Snapshot = {
   time: '2026-01-01T00:00:00Z',
@@ -38,6 +41,27 @@ const damage = async (id: SnapshotId) => {
   await backend.save({ kind: 'snapshot', name: id }, Buffer.from('not what it was'));
 };
 
+class CountingBackend extends ForwardingBackend {
+  readonly #onLoad: () => void;
+  readonly #onList: () => void;
+
+  constructor(inner: Backend, onLoad: () => void, onList: () => void = () => {}) {
+    super(inner);
+    this.#onLoad = onLoad;
+    this.#onList = onList;
+  }
+
+  override load(...call: Parameters<Backend['load']>): Promise<Buffer> {
+    this.#onLoad();
+    return super.load(...call);
+  }
+
+  override list(...call: Parameters<Backend['list']>): ReturnType<Backend['list']> {
+    this.#onList();
+    return super.list(...call);
+  }
+}
+
 describe('Snapshots', () => {
   it('loads what was saved', async () => {
     const id = await save({ tags: ['a'] });
@@ -54,6 +78,54 @@ describe('Snapshots', () => {
       (await snapshots.list()).map(({ id }) => id),
       [early, middle, late],
     );
+  });
+
+  it('that were loaded ahead are listed as they are by then, and not read again', async () => {
+    const [kept, removed] = [await save({ hostname: 'kept' }), await save({ hostname: 'removed' })];
+    let loads = 0;
+    const counting = new CountingBackend(backend, () => loads++);
+    const ahead = new Snapshots(counting, new UnpackedFiles(counting, repository.sealer, repository.config.version));
+    await using _loading = ahead.beginLoading();
+    await ahead.list();
+    assert.equal(loads, 2);
+    await snapshots.remove(removed);
+    const added = await save({ hostname: 'added', time: '2026-02-01T00:00:00Z' });
+    assert.deepEqual(
+      (await ahead.list()).map(({ id }) => id),
+      [kept, added],
+    );
+    assert.equal(loads, 3);
+  });
+
+  it('that cannot be loaded ahead are told when they are listed', async () => {
+    const id = await save({});
+    await damage(id);
+    await using _loading = snapshots.beginLoading();
+    await assert.rejects(snapshots.list(), { code: 'damaged' });
+  });
+
+  it('are loaded ahead no longer than somebody waits for them', async () => {
+    await save({});
+    const loading = snapshots.beginLoading({ signal: AbortSignal.abort() });
+    await loading[Symbol.asyncDispose]();
+    assert.equal((await snapshots.list()).length, 1);
+  });
+
+  it('are looked up by many abbreviated ids with one list of their names', async () => {
+    const ids = [await save({}), await save({ hostname: 'b' })];
+    let lists = 0;
+    const counting = new CountingBackend(
+      backend,
+      () => {},
+      () => lists++,
+    );
+    const counted = new Snapshots(counting, new UnpackedFiles(counting, repository.sealer, repository.config.version));
+    const selected = await counted.select([...ids.map((id) => id.slice(0, 12)), 'ffff'], everySnapshot);
+    assert.deepEqual(
+      selected.map(({ snapshot }) => snapshot?.id),
+      [...ids, undefined],
+    );
+    assert.equal(lists, 1);
   });
 
   it('a removed one is gone', async () => {

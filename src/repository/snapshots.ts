@@ -1,11 +1,12 @@
 /** The snapshots of a repository: loaded, saved, removed, and found by what people write on a command line. */
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
-import { isId, type SnapshotId } from '../base/ids.ts';
+import type { SnapshotId } from '../base/ids.ts';
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Snapshot } from '../format/snapshot.ts';
 import type { Backend, CallOptions } from '../storage/backend.ts';
 import { mapConcurrently } from './concurrency.ts';
 import { inFile } from './damaged-file.ts';
-import { findByPrefix, notFound } from './find-by-prefix.ts';
+import { findByPrefix, listedOnce, notFound } from './find-by-prefix.ts';
+import { loadManySnapshots, type ManySnapshotsPlace } from './many-snapshots.ts';
 import { describeFilter, isEmptyFilter, matchesFilter, type SnapshotFilter, withAbsolutePaths } from './snapshot-filter.ts';
 import type { UnpackedFiles } from './unpacked-files.ts';
 
@@ -37,10 +38,14 @@ export type SelectedSnapshot =
 export class Snapshots {
   readonly #backend: Backend;
   readonly #files: UnpackedFiles;
+  readonly #many: ManySnapshotsPlace | undefined;
+  #loading: Promise<readonly StoredSnapshot[]> | undefined;
 
-  constructor(backend: Backend, files: UnpackedFiles) {
+  /** @param many where thousands of snapshots may be loaded by several threads */
+  constructor(backend: Backend, files: UnpackedFiles, many?: ManySnapshotsPlace) {
     this.#backend = backend;
     this.#files = files;
+    this.#many = many;
   }
 
   /** @throws HoldfastError `not-found`, or `damaged` naming the file */
@@ -62,25 +67,49 @@ export class Snapshots {
     await this.#files.remove('snapshot', id, options);
   }
 
+  /**
+   * Begins to load all snapshots, for a `list` that is about to come: while a lock is waited for, say. That `list` looks again which there
+   * are, and loads only what was not there before: a file never changes. It never fails; disposing it ends it.
+   */
+  beginLoading({ signal }: CallOptions = {}): AsyncDisposable {
+    const stop = new AbortController();
+    const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    const loading = this.list({ signal: ended, onDamaged: () => {} }).catch(() => []);
+    this.#loading = loading;
+    return {
+      [Symbol.asyncDispose]: async () => {
+        stop.abort();
+        await loading;
+        if (this.#loading === loading) this.#loading = undefined;
+      },
+    };
+  }
+
   /** All snapshots, oldest first. One that is removed meanwhile is left out. */
   async list({ signal, onDamaged }: ListOptions = {}): Promise<StoredSnapshot[]> {
-    const files = await Array.fromAsync(this.#backend.list('snapshot', { signal }));
-    const loaded = await mapConcurrently(
-      files,
-      async ({ name }) => {
-        try {
-          return await this.load(name as SnapshotId, { signal });
-        } catch (thrown) {
-          const error = asHoldfastError(thrown);
-          if (error.code === 'not-found') return undefined;
-          if (error.code === 'cancelled' || onDamaged === undefined) throw error;
-          onDamaged(name as SnapshotId, error);
-          return undefined;
-        }
-      },
-      signal,
-    );
+    const known = new Map<SnapshotId, StoredSnapshot>((await this.#loading)?.map((snapshot) => [snapshot.id, snapshot]));
+    const listed = this.#backend.list('snapshot', { signal, namesOnly: true });
+    const ids = await Array.fromAsync(listed, ({ name }) => name as SnapshotId);
+    const others = ids.filter((id) => !known.has(id));
+    if (this.#many !== undefined) {
+      for (const [id, snapshot] of await loadManySnapshots(this.#many, others, { signal })) known.set(id, snapshot);
+    }
+    const load = async (id: SnapshotId) => known.get(id) ?? (await this.#loadListed(id, { signal, onDamaged }));
+    const loaded = await mapConcurrently(ids, load, signal);
     return loaded.filter((snapshot) => snapshot !== undefined).sort(byTime);
+  }
+
+  /** Undefined for one that was removed since it was listed, and for a damaged one that was told to `onDamaged`. */
+  async #loadListed(id: SnapshotId, { signal, onDamaged }: ListOptions): Promise<StoredSnapshot | undefined> {
+    try {
+      return await this.load(id, { signal });
+    } catch (thrown) {
+      const error = asHoldfastError(thrown);
+      if (error.code === 'not-found') return undefined;
+      if (error.code === 'cancelled' || onDamaged === undefined) throw error;
+      onDamaged(id, error);
+      return undefined;
+    }
   }
 
   /** The latest snapshot of those that the filter lets through. Its paths count from the current folder. */
@@ -98,8 +127,12 @@ export class Snapshots {
    * @throws HoldfastError `not-found`, `ambiguous`, `damaged`: also when `latest` meets a damaged one, which may have been the latest
    */
   async find(reference: string, filter: SnapshotFilter, options: LatestOptions = {}): Promise<FoundSnapshot> {
+    return await this.#find(reference, filter, options, this.#backend);
+  }
+
+  async #find(reference: string, filter: SnapshotFilter, options: LatestOptions, place: Pick<Backend, 'list'>): Promise<FoundSnapshot> {
     const { name, subfolder } = splitReference(reference);
-    if (name !== 'latest') return { snapshot: await this.#findById(name, options), subfolder };
+    if (name !== 'latest') return { snapshot: await this.#findById(name, options, place), subfolder };
     const snapshot = await this.latest(filter, options);
     if (snapshot === undefined) throw noneMatches(filter);
     return { snapshot, subfolder };
@@ -112,19 +145,17 @@ export class Snapshots {
   async select(references: readonly string[], filter: SnapshotFilter, options: CallOptions = {}): Promise<SelectedSnapshot[]> {
     if (references.length === 0) return await this.#selectAll(filter, options);
     const selected = new Map<string, SelectedSnapshot>();
+    const place = listedOnce(this.#backend);
     for (const reference of references) {
-      const found = await this.#selectOne(reference, filter, options);
+      const found = await this.#selectOne(reference, filter, options, place);
       const key = found.snapshot?.id ?? reference;
       if (!selected.has(key)) selected.set(key, found);
     }
     return [...selected.values()];
   }
 
-  async #findById(name: string, options: CallOptions): Promise<StoredSnapshot> {
-    return await this.load(
-      isId(name) ? (name as SnapshotId) : await findByPrefix<SnapshotId>(this.#backend, 'snapshot', name, options),
-      options,
-    );
+  async #findById(name: string, options: CallOptions, place: Pick<Backend, 'list'>): Promise<StoredSnapshot> {
+    return await this.load(await findByPrefix<SnapshotId>(place, 'snapshot', name, options), options);
   }
 
   async #selectAll(filter: SnapshotFilter, options: CallOptions): Promise<SelectedSnapshot[]> {
@@ -135,10 +166,15 @@ export class Snapshots {
     return [...matching.map((snapshot) => ({ reference: snapshot.id, snapshot })), ...damaged];
   }
 
-  async #selectOne(reference: string, filter: SnapshotFilter, options: CallOptions): Promise<SelectedSnapshot> {
+  async #selectOne(
+    reference: string,
+    filter: SnapshotFilter,
+    options: CallOptions,
+    place: Pick<Backend, 'list'>,
+  ): Promise<SelectedSnapshot> {
     try {
       if (reference.includes(':')) throw folderNotAllowed(reference);
-      return { reference, snapshot: (await this.find(reference, filter, options)).snapshot };
+      return { reference, snapshot: (await this.#find(reference, filter, options, place)).snapshot };
     } catch (thrown) {
       const error = asHoldfastError(thrown);
       if (error.code === 'cancelled') throw error;
@@ -168,5 +204,6 @@ function folderNotAllowed(reference: string): HoldfastError {
   return new HoldfastError(
     'usage',
     `${JSON.stringify(reference)} names a folder inside a snapshot, and this operation takes whole snapshots`,
+    { hint: 'Leave out the colon and what follows it.' },
   );
 }

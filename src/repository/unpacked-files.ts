@@ -26,7 +26,8 @@ export interface Sealing {
   unseal(sealed: Uint8Array, target: Uint8Array): number;
 }
 
-const firstCompressedVersion = 2;
+/** Of the format. */
+export const firstCompressedVersion = 2;
 
 /**
  * What a file may have at most, stored and decompressed: a lock holds a few hundred bytes, a snapshot the paths and excludes of a
@@ -38,10 +39,15 @@ const maxBytesOf: Readonly<Record<UnpackedKind, number>> = {
   index: 1024 * 1024 * 1024,
 };
 
+/** More than a snapshot has as a rule. */
+const scratchBytes = 16 * 1024;
+
 export class UnpackedFiles {
   readonly #backend: Backend;
   readonly #sealing: Sealing;
   readonly #compressor: Compressor | undefined;
+  /** For the time of one call: a buffer for each of ten thousand snapshots keeps the collector busy. */
+  readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
 
   /** @param version of the repository: 1 stores plain JSON */
   constructor(backend: Backend, sealing: Sealing, version: number) {
@@ -89,10 +95,13 @@ export class UnpackedFiles {
   }
 
   #decode(kind: UnpackedKind, stored: Buffer): Buffer {
-    const plain = Buffer.allocUnsafeSlow(Math.max(0, stored.length - sealOverhead));
+    const length = Math.max(0, stored.length - sealOverhead);
+    const isSmall = length <= this.#scratch.length;
+    const plain = isSmall ? this.#scratch.subarray(0, length) : Buffer.allocUnsafeSlow(length);
     this.#sealing.unseal(stored, plain);
     const isPlain = this.#compressor === undefined || classifyUnpacked(plain) === 'plain';
-    return isPlain ? plain : decompressUnknown(plain.subarray(1), maxBytesOf[kind]);
+    if (!isPlain) return decompressUnknown(plain.subarray(1), maxBytesOf[kind]);
+    return isSmall ? Buffer.from(plain) : plain;
   }
 
   /** Memory that flips bits would make a backup worthless without a word. Reading back costs little: such files are small. */

@@ -12,7 +12,7 @@ import { damagedFile, loadingFile } from './damaged-file.ts';
 export async function loadVerified(backend: Backend, file: StoredFile, options: LoadOptions): Promise<Buffer> {
   const first = await loadingFile(file, () => backend.load(file, options));
   if (sha256Hex(first) === file.name) return first;
-  const second = await loadingFile(file, () => backend.load(file, options));
+  const second = await loadingFile(file, () => backend.load(file, { ...options, isFresh: true }));
   if (sha256Hex(second) === file.name) return second;
   throw damagedFile(file, new HoldfastError('damaged', 'its content does not have the SHA-256 that is its name'));
 }

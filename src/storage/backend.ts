@@ -9,7 +9,7 @@
  * - **Durability.** When `save`, `adopt` or `remove` has resolved, the change survives a power cut as far as the storage
  *   can promise that at all. The repository orders its writes by this: packs, then index, then snapshot.
  * - **Idempotence.** Names are digests of content, so saving a file again, or removing one that is gone, succeeds and
- *   changes nothing. Only the config has no digest for a name: saving it where one exists fails.
+ *   changes nothing. Only the config has no digest for a name: saving it where one exists fails, unless it is to be replaced.
  * - **Retry.** A backend does not retry; a wrapper does, and may, because of idempotence. An error says by `isRetryable`
  *   whether trying again can help.
  * - **Concurrency.** Any number of calls may run at once, also on one file, also from other processes.
@@ -46,6 +46,25 @@ export interface LoadOptions extends CallOptions {
   readonly length?: number;
   /** More bytes than this are refused as `damaged` before memory is taken for them. Only for loads without `length`. */
   readonly maxBytes?: number;
+  /** A hint: the pack holds trees, of which one is seldom asked for alone. A cache keeps such packs, and no others. */
+  readonly holdsTrees?: boolean;
+  /** The bytes that came before were wrong: whatever keeps copies on the way must ask the storage itself. */
+  readonly isFresh?: boolean;
+}
+
+export interface SaveOptions extends CallOptions {
+  /** A config takes the place of the one that is there, in one step: at every moment, also after a kill, there is the old or the new one. */
+  readonly replacesConfig?: boolean;
+}
+
+export interface ListOptions extends CallOptions {
+  /** A hint: `sizeBytes` is of no interest and may be 0. Where names are in a folder and sizes with the files, that is ten times quicker. */
+  readonly namesOnly?: boolean;
+}
+
+export interface AdoptOptions extends CallOptions {
+  /** As in LoadOptions. */
+  readonly holdsTrees?: boolean;
 }
 
 export interface BackendCapabilities {
@@ -67,19 +86,19 @@ export interface Backend extends AsyncDisposable {
   /** Makes sure that a repository can be reached here. Fails with `repository-missing` where there is no config. */
   open(options?: CallOptions): Promise<void>;
 
-  /** Stores a file. Fails with `repository-exists` for a second config. `bytes` must not change until it resolves. */
-  save(file: StoredFile, bytes: Uint8Array, options?: CallOptions): Promise<void>;
+  /** Stores a file. Fails with `repository-exists` for a second config, unless told to replace it. `bytes` must not change until it resolves. */
+  save(file: StoredFile, bytes: Uint8Array, options?: SaveOptions): Promise<void>;
   /**
    * Takes over a finished file that somebody wrote into the staging folder and closed: afterwards it is stored as `file`,
    * as durable as by `save`, and gone from the staging folder. It stays there when the call fails.
    */
-  adopt(file: StoredFile, stagedPath: string, options?: CallOptions): Promise<void>;
+  adopt(file: StoredFile, stagedPath: string, options?: AdoptOptions): Promise<void>;
   /** Reads a file or a part of it. The buffer is the caller's own. */
   load(file: StoredFile, options?: LoadOptions): Promise<Buffer>;
   stat(file: StoredFile, options?: CallOptions): Promise<{ readonly sizeBytes: number }>;
   exists(file: StoredFile, options?: CallOptions): Promise<boolean>;
   /** All files of a kind, each once. What is written or removed meanwhile may appear or not. Other names are skipped. */
-  list(kind: FileKind, options?: CallOptions): AsyncIterable<ListedFile>;
+  list(kind: FileKind, options?: ListOptions): AsyncIterable<ListedFile>;
   remove(file: StoredFile, options?: CallOptions): Promise<void>;
 
   /** Where the file can be opened on this machine; undefined without the capability `localFiles`. It need not exist. */

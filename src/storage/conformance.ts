@@ -67,6 +67,17 @@ function describeLife(current: () => BackendUnderTest): void {
     assert.equal((await backend.load(configFile)).toString(), 'first');
   });
 
+  it('a config takes the place of another when that is said, also where there is none', async () => {
+    const { backend } = current();
+    await backend.create();
+    for (const content of ['first', 'second, which is longer', 'third']) {
+      await backend.save(configFile, Buffer.from(content), { replacesConfig: true });
+      assert.equal((await backend.load(configFile)).toString(), content);
+    }
+    assert.equal((await Array.fromAsync(backend.list('config'))).length, 1);
+    await rejectsWith('repository-exists', backend.save(configFile, Buffer.from('fourth')));
+  });
+
   it('of many configs saved at once exactly one wins', async () => {
     const { backend } = current();
     await backend.create();
@@ -239,6 +250,11 @@ function describeLists(current: () => BackendUnderTest): void {
       const expected = [20, 21, 22].map((n) => ({ name: sample(kind, n).file.name, sizeBytes: sample(kind, n).bytes.length }));
       const found = await Array.fromAsync(backend.list(kind));
       assert.deepEqual(found.sort(byName), expected.sort(byName));
+      const named = await Array.fromAsync(backend.list(kind, { namesOnly: true }), ({ name }) => name);
+      assert.deepEqual(
+        named.sort(),
+        expected.map(({ name }) => name),
+      );
     }
     assert.deepEqual(await Array.fromAsync(backend.list('config')), [{ name: '', sizeBytes: 3 }]);
   });

@@ -1,2 +1,13 @@
 /** For those who write a storage of their own: the contract. The suite that proves it is in `holdfast/testing`. */
-export type { Backend, BackendCapabilities, CallOptions, FileKind, ListedFile, LoadOptions, StoredFile } from './backend.ts';
+export type {
+  AdoptOptions,
+  Backend,
+  BackendCapabilities,
+  CallOptions,
+  FileKind,
+  ListedFile,
+  ListOptions,
+  LoadOptions,
+  SaveOptions,
+  StoredFile,
+} from './backend.ts';

@@ -14,6 +14,15 @@ const maxExpansion = 32 * 1024;
 /** Of a plaintext: most chunks fit, whose mean is 1.5 MiB. */
 const usualBytes = 2 << 20;
 
+/** A blob that was proved. All three are views that hold until the next call. */
+export interface OpenedBlob {
+  readonly plain: Uint8Array;
+  /** What was sealed: the plaintext, or the zstd frame of it. It lies in `sealed` where it was, so that it can be sealed again in place. */
+  readonly content: Uint8Array;
+  /** The memory of the sealed blob. */
+  readonly sealed: Uint8Array;
+}
+
 export class BlobDecoder {
   readonly #sealer: Sealer;
   readonly #plain = new ReusedBuffer(usualBytes);
@@ -29,13 +38,18 @@ export class BlobDecoder {
    * @throws HoldfastError `damaged` when the bytes are not those of the blob
    */
   decode(sealed: Uint8Array, plainLength: number, id: string): Uint8Array {
+    return this.open(sealed, plainLength, id).plain;
+  }
+
+  /** As `decode`, for a caller who passes the content on. */
+  open(sealed: Uint8Array, plainLength: number, id: string): OpenedBlob {
     assertBlobLengths(sealed.length, plainLength);
-    const content = sealed.subarray(nonceLength);
-    const contentLength = this.#sealer.unseal(sealed, content);
-    const plain = plainLength === 0 ? content.subarray(0, contentLength) : this.#plain.take(plainLength);
-    if (plainLength > 0) decompress(content.subarray(0, contentLength), plain);
+    const content = sealed.subarray(nonceLength, sealed.length - sealOverhead + nonceLength);
+    this.#sealer.unseal(sealed, content);
+    const plain = plainLength === 0 ? content : this.#plain.take(plainLength);
+    if (plainLength > 0) decompress(content, plain);
     if (sha256Hex(plain) !== id) throw new HoldfastError('damaged', 'its content does not have the SHA-256 that is its id');
-    return plain;
+    return { plain, content, sealed };
   }
 }
 

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import type { Sealer } from '../crypto/sealer.ts';
-import { assertBlobLengths, BlobDecoder } from './blob-decoder.ts';
+import { assertBlobLengths, BlobDecoder, type OpenedBlob } from './blob-decoder.ts';
 import type { IndexTable } from './index-table.ts';
 import { ReusedBuffer } from './reused-buffer.ts';
 
@@ -33,9 +33,14 @@ export class BlobReader implements Disposable {
    * @throws HoldfastError `damaged` when the bytes are not the blob's, `storage-*` when they cannot be read
    */
   read(entry: number): Uint8Array {
+    return this.open(entry).plain;
+  }
+
+  /** As `read`, for a caller who passes the content on. */
+  open(entry: number): OpenedBlob {
     try {
       const plainLength = this.#index.plainLengthOf(entry);
-      return this.#decoder.decode(this.#readSealed(entry, plainLength), plainLength, this.#index.idHex(entry));
+      return this.#decoder.open(this.#readSealed(entry, plainLength), plainLength, this.#index.idHex(entry));
     } catch (error) {
       throw this.#describe(asHoldfastError(error), entry);
     }
@@ -88,7 +93,7 @@ export class BlobReader implements Disposable {
 
 export function damagedBlob(blob: string, pack: string, problem: HoldfastError): HoldfastError {
   return new HoldfastError('damaged', `blob ${blob} in pack ${pack} is damaged: ${problem.message}`, {
-    hint: 'Run a check that reads all data to see what else is damaged.',
+    hint: 'Run `check --read-data` to see what else is damaged; `repair packs` saves what is whole.',
     context: { ...problem.context, blob, pack },
     cause: problem,
   });

@@ -34,7 +34,7 @@ export function loadIndexBytes(stored: Uint8Array, id: string, sealer: Sealer, i
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'damaged') throw error;
     throw new HoldfastError('damaged', `index ${id} is damaged: ${error.message}`, {
-      hint: 'Run a check; the index can be rebuilt from the packs.',
+      hint: 'Make the index anew from the packs with `repair index`.',
       context: { ...error.context, file: `index/${id}` },
       cause: error,
     });

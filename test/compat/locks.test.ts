@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { messageOf, runHoldfast, snapshotOf } from '../support/holdfast.ts';
+import { messageOf, runHoldfast, snapshotOf, startHoldfast } from '../support/holdfast.ts';
 import { testPassword } from '../support/new-repository.ts';
 import { requirePeer } from '../support/peers.ts';
 import { pseudoRandomBytes } from '../support/pseudo-random.ts';
@@ -80,6 +81,70 @@ describe('a lock', { concurrency: 2 }, () => {
     assert.deepEqual(shared.lockIds(), []);
   });
 
+  it('of a restic that is stopped stays in force, and its holder is named with what to do', async (t) => {
+    const shared = await create(t);
+    if (shared === undefined) return;
+    const checking = await startSlowCheck(t, shared);
+    checking.kill('SIGSTOP');
+    const refused = await runHoldfast(shared.path, ['backup', 'source'], { cwd: shared.folder });
+    assert.equal(refused.code, lockedExitCode, refused.stderr);
+    const { message, hint, context } = messageOf(refused.lines, 'exit_error');
+    assert.match(
+      String(message),
+      new RegExp(`^the repository is locked exclusively by .+@${hostname()} \\(process ${checking.pid}\\) since `, 'u'),
+    );
+    assert.match(String(hint), /Wait until that process has finished/u);
+    const { since, ...holder } = context as Record<string, unknown>;
+    assert.match(String(since), /^\d{4}-\d\d-\d\dT/u);
+    assert.deepEqual(
+      { ...holder, lock: '', username: '' },
+      { lock: '', hostname: hostname(), username: '', pid: checking.pid, exclusive: true },
+    );
+    const { ids, left } = messageOf((await shared.holdfast(['unlock'])).lines, 'locks_removed');
+    assert.deepEqual([ids, (left as { pid?: number }[]).map(({ pid }) => pid)], [[], [checking.pid]]);
+    await shared.holdfast(['snapshots', '--no-lock']);
+    await killed(checking);
+    await shared.holdfast(['backup', 'source'], { cwd: shared.folder });
+  });
+
+  it('of a living process goes with `unlock --remove-all` only', async (t) => {
+    const shared = await create(t);
+    if (shared === undefined) return;
+    const saving = shared.startRestic(t, ['backup', '--stdin']);
+    await shared.lockAppears();
+    await sleep(500);
+    const before = shared.lockIds();
+    assert.deepEqual(messageOf((await shared.holdfast(['unlock'])).lines, 'locks_removed')['ids'], []);
+    assert.deepEqual(messageOf((await shared.holdfast(['unlock', '--remove-all'])).lines, 'locks_removed')['ids'], before);
+    assert.deepEqual(shared.lockIds(), []);
+    saving.stdin.end();
+    await once(saving, 'exit');
+  });
+
+  it('of Holdfast that is exclusive is waited for by every command with --retry-lock, and by restic', async (t) => {
+    const shared = await create(t);
+    if (shared === undefined) return;
+    await shared.holdfast(['backup', 'source'], { cwd: shared.folder });
+    await using repository = await shared.open();
+    const commands = [
+      ['backup', 'source'],
+      ['snapshots'],
+      ['check'],
+      ['ls', 'latest'],
+      ['key', 'list'],
+      ['stats'],
+      ['find', 'x'],
+      ['forget', 'latest'],
+    ];
+    await using lock = await repository.lock({ isExclusive: true });
+    const waiting = commands.map((args) => startWaiting(t, shared, args));
+    const restic = shared.tryRestic(['snapshots', '--retry-lock', '1m']);
+    await Promise.all(waiting.map(({ says }) => says(/locked exclusively by .*; waiting up to 60 s/u)));
+    await lock.release();
+    for (const [n, { ended }] of waiting.entries()) assert.equal(await ended, 0, commands[n]?.join(' '));
+    assert.equal((await restic).code, 0);
+  });
+
   it('of a Holdfast that was killed is in the way of restic until `restic unlock` sees that its process is gone', async (t) => {
     const shared = await create(t);
     if (shared === undefined) return;
@@ -121,6 +186,27 @@ async function startSlowCheck(t: TestContext, shared: SharedRepository): Promise
   // Between writing a lock and holding it restic looks once more whether others came in between.
   await sleep(500);
   return checking;
+}
+
+/** A command that waits for a lock; what it says can be waited for. */
+function startWaiting(
+  t: TestContext,
+  shared: SharedRepository,
+  args: readonly string[],
+): { says: (text: RegExp) => Promise<void>; ended: Promise<number> } {
+  const child = startHoldfast(shared.path, [...args, '--retry-lock', '1m'], { cwd: shared.folder });
+  t.after(() => void child.kill('SIGKILL'));
+  child.stdout?.resume();
+  let said = '';
+  child.stderr?.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  const says = async (text: RegExp): Promise<void> => {
+    for (const deadline = performance.now() + 60_000; !text.test(said); await sleep(50)) {
+      assert.ok(performance.now() < deadline && child.exitCode === null, `${args.join(' ')} says ${JSON.stringify(said)}`);
+    }
+  };
+  return { says, ended: once(child, 'exit').then(([code]) => Number(code)) };
 }
 
 async function killed(child: ChildProcess): Promise<void> {

@@ -9,7 +9,7 @@ import { HoldfastError } from '../../src/base/errors.ts';
 import { type IndexSink, scanIndex } from '../../src/format/index-file.ts';
 import type { CallOptions, StoredFile } from '../../src/storage/backend.ts';
 import { FaultyBackend, type PlannedFault } from '../../src/storage/wrappers/faulty-backend.ts';
-import { ForwardingBackend } from '../../src/storage/wrappers/forwarding-backend.ts';
+import { ForwardingBackend } from '../../src/storage/forwarding-backend.ts';
 import { ArchiveSetting, type ArchiveOptions } from '../support/archive-setting.ts';
 import { failure } from '../support/failure.ts';
 import { holdfastPath, holdfastEnvironment } from '../support/holdfast.ts';

@@ -47,11 +47,11 @@ export async function holdfast(repository: string, args: readonly string[], opti
   return result;
 }
 
-/** The caller's environment without what would choose another repository. */
+/** The caller's environment without what would choose another repository, or remember anything from one test to the next. */
 export function holdfastEnvironment(repository: string, home = '/nonexistent'): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(RESTIC|HOLDFAST)_/u.test(name)) env[name] = value;
+    if (value !== undefined && !/^(?:(?:RESTIC|HOLDFAST)_|XDG_STATE_HOME$)/u.test(name)) env[name] = value;
   }
   return { ...env, HOME: home, XDG_CACHE_HOME: sharedCache(), HOLDFAST_REPOSITORY: repository, HOLDFAST_PASSWORD: testPassword };
 }

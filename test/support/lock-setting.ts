@@ -21,20 +21,22 @@ export const minuteMs = 60_000;
 /** An empty repository in memory, a clock that the test moves, and the locks there. */
 export class LockSetting {
   readonly backend: MemoryBackend;
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly place: LockPlace;
   readonly events: HoldfastEvent[] = [];
   readonly #repository: OpenRepository;
 
-  private constructor(backend: MemoryBackend, repository: OpenRepository) {
+  private constructor(backend: MemoryBackend, repository: OpenRepository, start: string | undefined) {
+    this.clock = new ManualClock(start);
     this.backend = backend;
     this.#repository = repository;
     this.place = this.placeWith();
   }
 
-  static async create(): Promise<LockSetting> {
+  /** @param start the time of the clock; the ManualClock's own unless told */
+  static async create(start?: string): Promise<LockSetting> {
     const backend = new MemoryBackend();
-    return new LockSetting(backend, await createRepository(backend, { password: 'p', scryptCost: quickScrypt }));
+    return new LockSetting(backend, await createRepository(backend, { password: 'p', scryptCost: quickScrypt }), start);
   }
 
   /** The place as a process sees it whose storage has these faults. */

@@ -8,7 +8,7 @@ import { restore } from '../../src/restorer/restore.ts';
 import type { RestoreOptions, RestoreRepository, RestoreSummary } from '../../src/restorer/restore-options.ts';
 import { LocalBackend } from '../../src/storage/local/local-backend.ts';
 import type { Backend } from '../../src/storage/backend.ts';
-import { ForwardingBackend } from '../../src/storage/wrappers/forwarding-backend.ts';
+import { ForwardingBackend } from '../../src/storage/forwarding-backend.ts';
 import { holdfast, snapshotOf } from './holdfast.ts';
 import { localRepository, testPassword } from './new-repository.ts';
 import { type CleansUp, temporaryFolder } from './temporary-folder.ts';

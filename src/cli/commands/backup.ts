@@ -39,7 +39,7 @@ export const backup = defineCommand({
     await using opened = await openSource(context, values, positionals);
     // The workers start while the key is derived: each takes longer than the other work in front of the backup.
     await using session = new ArchiveSession({ workerCount: workerCount(values['read-concurrency']), signal: context.signal });
-    await using repository = await openRepository(context);
+    await using repository = await openRepository(context, 'unless-local');
     const request = createRequest(context, values, opened.source, timeNs);
     const outcome = await runBackup(session, repository, request);
     context.endProgress();

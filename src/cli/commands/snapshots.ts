@@ -1,11 +1,11 @@
 import { HoldfastError } from '../../base/errors.ts';
+import { groupSnapshots, type SnapshotGroup } from '../../repository/snapshot-groups.ts';
 import type { StoredSnapshot } from '../../repository/snapshots.ts';
 import { snapshotFilterOptions } from '../options/snapshot-options.ts';
-import { printableName } from '../render/format.ts';
 import { snapshotJson, snapshotTable } from '../render/snapshot-text.ts';
-import { withReadLock } from '../repository-session.ts';
+import { type RepositorySession, readUnderLock, withRepository } from '../repository-session.ts';
 import { chooseSnapshots } from '../snapshot-choice.ts';
-import { groupKeyOf, groupSnapshots, newestOf, parseGrouping, type SnapshotGroup } from '../snapshot-groups.ts';
+import { describeGroup, groupKeyOf, newestOf, parseGrouping } from '../snapshot-groups.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 
 export const snapshots = defineCommand({
@@ -23,7 +23,7 @@ export const snapshots = defineCommand({
     const grouping = parseGrouping(values['group-by'] ?? '');
     const keep = values.latest ?? (values.last ? 1 : undefined);
     if (keep === 0) throw new HoldfastError('usage', '--latest cannot be 0', { hint: 'Give a number from 1 on.' });
-    return await withReadLock(context, async (session) => {
+    return await withLoading(context, positionals, async (session) => {
       const chosen = await chooseSnapshots(context, session, positionals, values);
       const groups = groupSnapshots(chosen.snapshots, grouping).map((group) => ({
         ...group,
@@ -37,6 +37,18 @@ export const snapshots = defineCommand({
     });
   },
 });
+
+/** Thousands of snapshots are loaded while the lock settles. */
+async function withLoading<T>(
+  context: CommandContext,
+  references: readonly string[],
+  use: (session: RepositorySession) => Promise<T>,
+): Promise<T> {
+  return await withRepository(context, 'none', async ({ repository, signal }) => {
+    await using _loading = references.length === 0 ? repository.snapshots.beginLoading({ signal }) : undefined;
+    return await readUnderLock(context, repository, use);
+  });
+}
 
 function printJson({ output }: CommandContext, groups: readonly SnapshotGroup[], isGrouped: boolean): void {
   const lists = groups.map((group) => `[${group.snapshots.map((snapshot) => snapshotJson(snapshot)).join(',')}]`);
@@ -53,7 +65,7 @@ function printTables(
   { isCompact, isGrouped }: { isCompact: boolean; isGrouped: boolean },
 ): void {
   for (const [index, group] of groups.entries()) {
-    if (isGrouped) output.line(`${index === 0 ? '' : '\n'}${groupHeading(group)}`);
+    if (isGrouped) output.line(`${index === 0 ? '' : '\n'}snapshots for (${describeGroup(group)}):`);
     printTable(output, group.snapshots, isCompact);
   }
   if (groups.length === 0) printTable(output, [], isCompact);
@@ -61,13 +73,4 @@ function printTables(
 
 function printTable(output: CommandContext['output'], list: readonly StoredSnapshot[], isCompact: boolean): void {
   for (const line of snapshotTable(list, isCompact)) output.line(line);
-}
-
-function groupHeading({ hostname, paths, tags }: SnapshotGroup): string {
-  const parts = [
-    ...(hostname === undefined ? [] : [`host [${printableName(hostname)}]`]),
-    ...(tags === undefined ? [] : [`tags [${tags.map(printableName).join(', ')}]`]),
-    ...(paths === undefined ? [] : [`paths [${paths.map(printableName).join(', ')}]`]),
-  ];
-  return `snapshots for (${parts.join(', ')}):`;
 }

@@ -15,14 +15,38 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   restore: { summary: 'write the files of a snapshot into a directory', load: async () => (await import('./restore.ts')).restore },
   dump: { summary: 'print a file of a snapshot, or a folder as tar or zip', load: async () => (await import('./dump.ts')).dump },
   diff: { summary: 'show what changed between two snapshots', load: async () => (await import('./diff.ts')).diff },
+  copy: { summary: 'copy snapshots from another repository', load: async () => (await import('./copy.ts')).copy },
+  forget: { summary: 'remove snapshots by rules that say what to keep', load: async () => (await import('./forget.ts')).forget },
+  tag: { summary: 'change the tags of snapshots', load: async () => (await import('./tag.ts')).tag },
   stats: { summary: 'count what the snapshots hold', load: async () => (await import('./stats.ts')).stats },
+  prune: { summary: 'remove data that no snapshot uses any more', load: async () => (await import('./prune.ts')).prune },
   check: { summary: 'test the repository for errors', load: async () => (await import('./check.ts')).check },
+  list: { summary: 'list the objects of the repository', load: async () => (await import('./list.ts')).list },
+  'repair index': {
+    summary: 'make the index anew from the packs',
+    load: async () => (await import('./repair-index.ts')).repairIndexCommand,
+  },
+  'repair packs': {
+    summary: 'save what is whole in damaged packs',
+    load: async () => (await import('./repair-packs.ts')).repairPacksCommand,
+  },
+  'repair snapshots': {
+    summary: 'take what is lost out of the snapshots',
+    load: async () => (await import('./repair-snapshots.ts')).repairSnapshotsCommand,
+  },
+  recover: { summary: 'find what removed snapshots had', load: async () => (await import('./recover.ts')).recover },
+  rewrite: {
+    summary: 'make snapshots anew without some files, or with another host or time',
+    load: async () => (await import('./rewrite.ts')).rewrite,
+  },
   cat: { summary: 'print an object of the repository', load: async () => (await import('./cat.ts')).cat },
   'key list': { summary: 'list the keys (passwords) of the repository', load: async () => (await import('./key-list.ts')).keyList },
   'key add': { summary: 'add a password', load: async () => (await import('./key-add.ts')).keyAdd },
   'key remove': { summary: 'remove a key', load: async () => (await import('./key-remove.ts')).keyRemove },
   'key passwd': { summary: 'change the password', load: async () => (await import('./key-passwd.ts')).keyPasswd },
   unlock: { summary: 'remove locks that nobody holds any more', load: async () => (await import('./unlock.ts')).unlock },
+  cache: { summary: 'list or remove the caches of this machine', load: async () => (await import('./cache.ts')).cache },
+  migrate: { summary: 'upgrade the format of the repository', load: async () => (await import('./migrate.ts')).migrate },
   version: { summary: 'print version information', load: async () => (await import('./version.ts')).version },
 };
 

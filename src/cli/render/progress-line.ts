@@ -8,6 +8,7 @@ export class ProgressLine {
 
   /** `[0:12] 45.30%  1200 files 1.234 GiB, total 2500 files 2.700 GiB, 0 errors, 123.4 MiB/s, ETA 0:13` */
   render(event: ProgressEvent, elapsedMs: number): string {
+    if (countedOperations.has(event.operation)) return this.#renderCount(event, elapsedMs);
     this.#rate.add(event.bytesDone, elapsedMs);
     const parts = [
       `${event.filesDone} ${unitOf(event)} ${formatBytes(event.bytesDone)}`,
@@ -19,6 +20,17 @@ export class ProgressLine {
     const file = event.currentFiles?.at(-1);
     const where = file === undefined ? '' : `  ${printableName(file)}`;
     return `[${formatSeconds(elapsedMs / 1000)}] ${percent === '' ? '' : `${percent}  `}${parts.join(', ')}${where}`;
+  }
+
+  /** `[0:12] 45.30%  453 of 1000 snapshots, 37/s, ETA 0:15` */
+  #renderCount({ filesDone, filesTotal = filesDone, errorCount }: ProgressEvent, elapsedMs: number): string {
+    const perSecond = elapsedMs === 0 ? 0 : (1000 * filesDone) / elapsedMs;
+    const parts = [
+      `${filesDone} of ${filesTotal} snapshots`,
+      ...(errorCount > 0 ? [`${errorCount} errors`] : []),
+      ...(perSecond === 0 ? [] : [`${Math.round(perSecond)}/s`, `ETA ${formatSeconds((filesTotal - filesDone) / perSecond)}`]),
+    ];
+    return `[${formatSeconds(elapsedMs / 1000)}] ${formatPercent(filesDone, filesTotal)}  ${parts.join(', ')}`;
   }
 
   #pace(event: ProgressEvent): string[] {
@@ -35,8 +47,18 @@ function totals({ filesTotal, bytesTotal, operation, ...rest }: ProgressEvent): 
   return [`total${files}${bytesTotal === undefined ? '' : ` ${formatBytes(bytesTotal)}`}`];
 }
 
+/** They change snapshots one after the other: bytes are of no interest. */
+const countedOperations: ReadonlySet<string> = new Set(['forget', 'tag']);
+
+const treeOperations: ReadonlySet<string> = new Set(['trees', 'repair', 'rewrite', 'recover']);
+
+const packOperations: ReadonlySet<string> = new Set(['prune', 'reindex']);
+
 /** What the operation counts as "files". */
 function unitOf({ operation }: ProgressEvent): string {
-  if (operation === 'check') return 'packs';
+  if (packOperations.has(operation)) return 'packs';
+  if (operation === 'check' || operation === 'salvage') return 'packs';
+  if (treeOperations.has(operation)) return 'trees';
+  if (operation === 'copy') return 'blobs';
   return operation === 'index' ? 'index files' : 'files';
 }

@@ -21,10 +21,14 @@ export function snapshotJson(snapshot: StoredSnapshot, more: Readonly<Record<str
   return `${encodeSnapshot(snapshot).toString('utf8').slice(0, -1)},${fields.slice(1)}`;
 }
 
-/** Oldest first, so that the newest is nearest to the next prompt. */
-export function snapshotTable(list: readonly StoredSnapshot[], isCompact: boolean): string[] {
+/** Oldest first, so that the newest is nearest to the next prompt. With `reasonsOf` a column says why each stays. */
+export function snapshotTable(
+  list: readonly StoredSnapshot[],
+  isCompact: boolean,
+  reasonsOf?: ReadonlyMap<StoredSnapshot, readonly string[]>,
+): string[] {
   const hasSizes = list.some((snapshot) => snapshot.summary !== undefined);
-  const columns = columnsFor(isCompact).filter(({ heading }) => heading !== 'Size' || hasSizes);
+  const columns = columnsFor(isCompact, reasonsOf).filter(({ heading }) => heading !== 'Size' || hasSizes);
   const table: TextTable = {
     headings: columns.map(({ heading, width }) => heading.padEnd(width)),
     rows: list.map((snapshot) => columns.map(({ cell }) => cell(snapshot))),
@@ -40,20 +44,21 @@ interface Column {
   cell(snapshot: StoredSnapshot): readonly string[];
 }
 
-function columnsFor(isCompact: boolean): Column[] {
+function columnsFor(isCompact: boolean, reasonsOf: ReadonlyMap<StoredSnapshot, readonly string[]> | undefined): Column[] {
   const tags = (snapshot: StoredSnapshot) => snapshot.tags.map(printableName);
-  const start: Column[] = [
+  const tagColumn: Column = isCompact
+    ? { heading: 'Tags', width: 6, cell: tags }
+    : { heading: 'Tags', width: 10, cell: (snapshot) => [tags(snapshot).join(',')] };
+  const reasonColumn: Column = { heading: 'Reasons', width: 7, cell: (snapshot) => (reasonsOf?.get(snapshot) ?? []).map(printableName) };
+  return [
     { heading: 'ID', width: 8, cell: ({ id }) => [shortId(id)] },
     { heading: 'Time', width: 19, cell: (snapshot) => [snapshotTime(snapshot)] },
     { heading: 'Host', width: isCompact ? 4 : 10, cell: (snapshot) => [printableName(snapshot.hostname)] },
+    tagColumn,
+    ...(reasonsOf === undefined ? [] : [reasonColumn]),
+    ...(isCompact ? [] : [{ heading: 'Paths', width: 5, cell: (snapshot: StoredSnapshot) => snapshot.paths.map(printableName) }]),
+    { heading: 'Size', width: 4, cell: sizeCell },
   ];
-  const middle: Column[] = isCompact
-    ? [{ heading: 'Tags', width: 6, cell: tags }]
-    : [
-        { heading: 'Tags', width: 10, cell: (snapshot) => [tags(snapshot).join(',')] },
-        { heading: 'Paths', width: 5, cell: (snapshot) => snapshot.paths.map(printableName) },
-      ];
-  return [...start, ...middle, { heading: 'Size', width: 4, cell: (snapshot) => sizeCell(snapshot) }];
 }
 
 function sizeCell({ summary }: Snapshot): string[] {

@@ -49,8 +49,11 @@ function renderRow(cells: readonly (readonly string[])[], widths: readonly numbe
 const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]/u;
 const combining = /\p{Mark}/u;
 
+const plain = /^[ -~]*$/u;
+
 /** Cells that the text takes in a terminal. */
 export function displayWidth(text: string): number {
+  if (plain.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += combining.test(character) ? 0 : wide.test(character) ? 2 : 1;
   return width;

@@ -8,7 +8,7 @@ import type { MasterKey } from '../../crypto/master-key.ts';
 import { Sealer } from '../../crypto/sealer.ts';
 import type { TreeNode } from '../../format/node.ts';
 import { decodeTree } from '../../format/tree.ts';
-import type { Backend, CallOptions } from '../../storage/backend.ts';
+import type { Backend, CallOptions, LoadOptions } from '../../storage/backend.ts';
 import { assertBlobLengths, BlobDecoder } from '../../workers/blob-decoder.ts';
 import { BlobReader, damagedBlob } from '../../workers/blob-reader.ts';
 import { type BlobType, type IndexTable, treeBlob } from '../../workers/index-table.ts';
@@ -64,9 +64,7 @@ export class BlobLoader implements TreeSource, Disposable {
     const failures: HoldfastError[] = [];
     for (const entry of copies) {
       try {
-        const sealed = await this.#fetch(entry, options);
-        // From here to the end of `use` nothing may wait: the view lies in a buffer that all calls share.
-        return use(this.#decode(entry, sealed));
+        return await this.#useCopy(entry, options, use);
       } catch (error) {
         const failure = asHoldfastError(error);
         if (failure.code === 'cancelled') throw failure;
@@ -76,14 +74,28 @@ export class BlobLoader implements TreeSource, Disposable {
     throw worstOf(failures);
   }
 
+  /** Fetched bytes that are wrong are asked for once more, past all caches: only wrong twice is damage of what is stored. */
+  async #useCopy<T>(entry: number, { signal }: CallOptions, use: (plain: Uint8Array) => T): Promise<T> {
+    try {
+      const sealed = await this.#fetch(entry, { signal });
+      // From here to the end of `use` nothing may wait: the view lies in a buffer that all calls share.
+      return use(this.#decode(entry, sealed));
+    } catch (error) {
+      if (this.#reader !== undefined || asHoldfastError(error).code !== 'damaged') throw error;
+      const sealed = await this.#fetch(entry, { signal, isFresh: true });
+      return use(this.#decode(entry, sealed));
+    }
+  }
+
   /** The sealed blob of a pack that cannot be opened on this machine. */
-  async #fetch(entry: number, { signal }: CallOptions): Promise<Uint8Array | undefined> {
+  async #fetch(entry: number, { signal, isFresh = false }: LoadOptions): Promise<Uint8Array | undefined> {
     if (this.#reader !== undefined) return undefined;
     const index = this.#index;
     const length = index.lengthOf(entry);
     assertBlobLengths(length, index.plainLengthOf(entry));
     const pack = { kind: 'pack', name: index.packIdHex(index.packOf(entry)) } as const;
-    return await this.#backend.load(pack, { offset: index.offsetOf(entry), length, signal });
+    const holdsTrees = index.typeOf(entry) === treeBlob;
+    return await this.#backend.load(pack, { offset: index.offsetOf(entry), length, holdsTrees, isFresh, signal });
   }
 
   #decode(entry: number, sealed: Uint8Array | undefined): Uint8Array {

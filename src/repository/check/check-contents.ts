@@ -34,7 +34,9 @@ export interface ContentInputs {
 export interface CheckedContents {
   readonly blobs: BlobCounts;
   readonly treeCount: number;
+  readonly packsRead: number;
   readonly bytesRead: number;
+  readonly storedBytes: number;
 }
 
 export async function checkContents({
@@ -48,7 +50,7 @@ export async function checkContents({
   stored,
 }: ContentInputs): Promise<CheckedContents> {
   const { backend, masterKey } = repository;
-  const { signal, readData, events = ignoreEvents } = options;
+  const { signal, readData, choosePacks, onProved, events = ignoreEvents } = options;
   const { index } = groups;
   const packFolder = localPackFolder(backend);
   const isLocal = packFolder !== undefined;
@@ -57,11 +59,14 @@ export async function checkContents({
   const onProblems = found.add.bind(found);
   const jobs = new PackJobs(groups, new Sealer(masterKey, systemRandomness), packFolder);
   const walk = new TreeWalk({ index, memory, pool, loader: isLocal ? undefined : loader, onProblems, signal });
-  const reading = new PackReading({ backend, pool, problems, isLocal, jobs, signal, packs: readData ? stored : [] });
+  const packs = readData ? (choosePacks?.(stored) ?? stored) : [];
+  const reading = new PackReading({ backend, pool, problems, isLocal, jobs, signal, packs, onProved });
   using _progress = new CheckProgress({ events, reading, walk, problems });
   await settleAll([reading.run(), walk.run(roots)]);
   await found.report(problems, { index, memory, walk, trees: loader });
-  return { blobs: await countBlobs(pool, index.entryCount), treeCount: walk.treeCount, bytesRead: reading.bytesRead };
+  const blobs = await countBlobs(pool, index.entryCount);
+  const storedBytes = stored.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+  return { blobs, treeCount: walk.treeCount, packsRead: reading.packsRead, bytesRead: reading.bytesRead, storedBytes };
 }
 
 /** As Promise.all, but nothing runs any more when it returns. */

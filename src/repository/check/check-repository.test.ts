@@ -8,14 +8,15 @@ describe('checkRepository', () => {
     const { planted, packs, root } = await plant();
     await planted.index(packs);
     await planted.snapshot(root.id);
-    const { secondsElapsed, bytesRead, ...report } = await check(planted);
-    assert.ok(secondsElapsed > 0 && bytesRead > 0);
+    const { secondsElapsed, bytesRead, storedBytes, ...report } = await check(planted);
+    assert.ok(secondsElapsed > 0 && bytesRead > 0 && bytesRead === storedBytes);
     assert.deepEqual(report, {
       errors: [],
       warnings: [],
       hints: [],
       errorCount: 0,
       packCount: 2,
+      packsRead: 2,
       blobCount: 4,
       snapshotCount: 1,
       treeCount: 2,
@@ -36,6 +37,22 @@ describe('checkRepository', () => {
     assert.equal(report.bytesRead, 0);
     assert.equal(report.treeCount, 2);
     assert.equal(report.errorCount, 0);
+  });
+
+  it('reads the packs that were chosen, and tells which of them are right', async () => {
+    const { planted, packs, root } = await plant();
+    await planted.index(packs);
+    await planted.snapshot(root.id);
+    const proved: string[] = [];
+    const [first, second] = packs.map(({ id }) => id);
+    const onProved = (pack: string) => void proved.push(pack);
+    const report = await check(planted, { choosePacks: (all) => all.filter(({ id }) => id === second), onProved });
+    assert.deepEqual([report.packsRead, proved], [1, [second]]);
+    assert.ok(report.bytesRead > 0 && report.bytesRead < report.storedBytes);
+    const file = { kind: 'pack', name: first ?? '' } as const;
+    await planted.backend.save(file, flipMiddle(await planted.backend.load(file)));
+    const broken = await check(planted, { onProved });
+    assert.deepEqual([broken.packsRead, proved, broken.brokenPacks], [2, [second, second], [first]]);
   });
 
   it('counts blobs that no snapshot uses', async () => {

@@ -12,7 +12,7 @@ import { PackGroups } from '../../workers/check/pack-groups.ts';
 import type { IndexTable } from '../../workers/index-table.ts';
 import { type CheckedContents, checkContents } from './check-contents.ts';
 import { checkIndex } from './check-index.ts';
-import { checkPacks } from './check-packs.ts';
+import { checkPacks, type StoredPack } from './check-packs.ts';
 import { startCheckWorkers } from './check-pool.ts';
 import { SmallFileCheck } from './check-small-files.ts';
 import type { CheckedRepository } from './checked-repository.ts';
@@ -22,6 +22,10 @@ import { type CheckReport, ProblemList } from './report.ts';
 export interface CheckOptions {
   /** Reads every pack: takes as long as reading the repository, and finds every wrong bit in it. */
   readonly readData: boolean;
+  /** Chooses which of the packs are read when data is read; all of them unless told. */
+  readonly choosePacks?: (packs: readonly StoredPack[]) => readonly StoredPack[];
+  /** Called for each pack that was read and is right. */
+  readonly onProved?: (pack: string) => void;
   readonly signal?: AbortSignal | undefined;
   readonly events?: EventSink;
   /** Threads besides this one; what suits most machines unless told. */
@@ -76,7 +80,7 @@ function report(
   problems: ProblemList,
   grouped: GroupedPacks,
   snapshotCount: number,
-  { blobs, treeCount, bytesRead }: CheckedContents,
+  { blobs, treeCount, packsRead, bytesRead, storedBytes }: CheckedContents,
   secondsElapsed: number,
 ): CheckReport {
   return {
@@ -94,7 +98,9 @@ function report(
     brokenSnapshots: [...problems.brokenSnapshots],
     suggestRepairIndex: problems.suggestRepairIndex,
     suggestPrune: problems.suggestPrune,
+    packsRead,
     bytesRead,
+    storedBytes,
     secondsElapsed,
   };
 }

@@ -25,9 +25,13 @@ export interface RepeatedPack {
   readonly isConsistent: boolean;
 }
 
-export function groupPacks({ index, files }: LoadedIndex): GroupedPacks {
-  return new Grouping(index, files).run();
+/** @param ignored numbers of packs that are left out with their entries */
+export function groupPacks({ index, files }: LoadedIndex, ignored: ReadonlySet<number> = new Set()): GroupedPacks {
+  return new Grouping(index, files, ignored).run();
 }
+
+/** In the place of a group's number: the pack is left out. */
+const noGroup = 0xffff_ffff;
 
 class Grouping {
   readonly #index: IndexTable;
@@ -38,10 +42,12 @@ class Grouping {
   readonly #order: Uint32Array;
   readonly #groups: Uint32Array;
   readonly #repeated = new Map<number, number[]>();
+  readonly #ignored: ReadonlySet<number>;
 
-  constructor(index: IndexTable, files: ReadonlyMap<IndexId, Uint32Array>) {
+  constructor(index: IndexTable, files: ReadonlyMap<IndexId, Uint32Array>, ignored: ReadonlySet<number>) {
     this.#index = index;
     this.#files = files;
+    this.#ignored = ignored;
     this.#canonical = new Uint32Array(index.packCount);
     this.#order = new Uint32Array(new SharedArrayBuffer(index.entryCount * 4));
     this.#groups = new Uint32Array(new SharedArrayBuffer(index.packCount * groupWords * 4));
@@ -69,6 +75,10 @@ class Grouping {
 
   #findGroups(): void {
     for (let pack = 0; pack < this.#canonical.length; pack++) {
+      if (this.#ignored.has(pack)) {
+        this.#canonical[pack] = noGroup;
+        continue;
+      }
       const id = this.#index.packIdHex(pack);
       const group = this.#groupOf.get(id) ?? pack;
       this.#canonical[pack] = group;
@@ -83,7 +93,7 @@ class Grouping {
     const groups = this.#groups;
     for (let entry = 0; entry < index.entryCount; entry++) {
       const at = this.#groupAt(entry) + 1;
-      groups[at] = (groups[at] ?? 0) + 1;
+      if (at > 0) groups[at] = (groups[at] ?? 0) + 1;
     }
     let start = 0;
     for (let at = 0; at < groups.length; at += groupWords) {
@@ -93,15 +103,17 @@ class Grouping {
     }
     for (let entry = 0; entry < index.entryCount; entry++) {
       const at = this.#groupAt(entry);
+      if (at < 0) continue;
       const count = groups[at + 1] ?? 0;
       this.#order[(groups[at] ?? 0) + count] = entry;
       groups[at + 1] = count + 1;
     }
   }
 
-  /** Where the numbers of the entry's group stand. A check loads the index itself, so that every entry is in a pack. */
+  /** Where the numbers of the entry's group stand; -1 for one that is left out, or in no finished pack. */
   #groupAt(entry: number): number {
-    return (this.#canonical[this.#index.packOf(entry)] ?? 0) * groupWords;
+    const group = this.#canonical[this.#index.packOf(entry)] ?? noGroup;
+    return group === noGroup ? -1 : group * groupWords;
   }
 
   #entriesOf(group: number): Uint32Array {

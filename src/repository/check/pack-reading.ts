@@ -27,6 +27,8 @@ export interface PackReadingOptions {
   readonly isLocal: boolean;
   readonly signal: AbortSignal | undefined;
   readonly packs: readonly StoredPack[];
+  /** Called for each pack that was read and is right. */
+  readonly onProved: ((pack: string) => void) | undefined;
   /** Lets this thread check packs too, which costs less memory than a further worker. */
   readonly jobs: PackJobs;
 }
@@ -58,7 +60,7 @@ export class PackReading {
     const { packs, pool, isLocal } = this.#options;
     const queue = packs.values();
     const lane = async (read: (pack: StoredPack) => Promise<PackResponse>): Promise<void> => {
-      for (const pack of queue) this.#take(await read(pack));
+      for (const pack of queue) this.#take(pack, await read(pack));
     };
     const fetched = (pack: StoredPack) => this.#fetchPack(pack);
     const asked = async (pack: StoredPack) => (await pool.run({ kind: 'pack', group: pack.group })) as PackResponse;
@@ -66,7 +68,8 @@ export class PackReading {
     await Promise.all([...lanes.map(lane), ...(isLocal ? [lane((pack) => this.#readHere(pack))] : [])]);
   }
 
-  #take(response: PackResponse): void {
+  #take(pack: StoredPack, response: PackResponse): void {
+    if (response.problems.length === 0) this.#options.onProved?.(pack.id);
     for (const problem of response.problems) this.#options.problems.add(problem);
     this.#bytesRead += response.bytesRead;
     this.#packsRead++;

@@ -26,8 +26,11 @@ export interface CheckReport {
   readonly brokenSnapshots: readonly SnapshotId[];
   readonly suggestRepairIndex: boolean;
   readonly suggestPrune: boolean;
-  /** Of packs, when all data was read. */
+  /** When data was read: of how many packs, and how many bytes. */
+  readonly packsRead: number;
   readonly bytesRead: number;
+  /** Of all packs that the indexes know and the storage has. */
+  readonly storedBytes: number;
   readonly secondsElapsed: number;
 }
 

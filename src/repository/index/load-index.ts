@@ -33,12 +33,14 @@ export interface LoadIndexOptions {
   readonly onLoaded?: (id: IndexId, packs: Uint32Array) => void;
   /** Files that are not read. */
   readonly except?: ReadonlySet<IndexId>;
+  /** A table that gets what is read besides what it has; a new one unless told. */
+  readonly into?: IndexTable;
 }
 
 /** @throws HoldfastError `damaged` when one of the files is; nothing is left out silently */
 export async function loadIndex(backend: Backend, key: MasterKey, options: LoadIndexOptions = {}): Promise<IndexTable> {
   const files = await listIndexFiles(backend, options);
-  const index = IndexTable.create(Math.ceil(totalBytesOf(files) / storedBytesPerBlob));
+  const index = options.into ?? IndexTable.create(Math.ceil(totalBytesOf(files) / storedBytesPerBlob));
   await new IndexLoad(backend, key, index, options).run(files);
   return index;
 }

@@ -80,8 +80,25 @@ describe('acquireLock', () => {
   });
 
   it('a lock of a living process of this host stays in force, however old', async () => {
-    await setting.plant({ isExclusive: true, hostname: hostname(), pid: 1, timeNs: 0n });
-    await failure(setting.acquire(), 'repository-locked');
+    const later = await LockSetting.create('2126-01-01T00:00:00Z');
+    // Of a moment when this process was there already.
+    await later.plant({ isExclusive: true, hostname: hostname(), pid: process.pid, timeNs: BigInt(Date.now()) * 1_000_000n });
+    await failure(later.acquire(), 'repository-locked');
+  });
+
+  it('an old lock of this host is removed when a younger process has the number of its owner, as after a restart of the machine', async () => {
+    const later = await LockSetting.create('2126-01-01T00:00:00Z');
+    const beforeThisProcess = BigInt(Date.now() - 3_600_000 - Math.ceil(process.uptime() * 1000)) * 1_000_000n;
+    await later.plant({ isExclusive: true, hostname: hostname(), pid: process.pid, timeNs: beforeThisProcess });
+    const lock = await later.acquire(exclusive);
+    assert.deepEqual(await later.lockIds(), [lock.id]);
+    await lock.release();
+  });
+
+  it('a fresh lock of this host stays in force when its owner seems to have begun after it: clocks are set', async () => {
+    const now = await LockSetting.create(new Date(Date.now() - 3_600_000).toISOString());
+    await now.plant({ isExclusive: true, hostname: hostname(), pid: process.pid });
+    await failure(now.acquire(), 'repository-locked');
   });
 
   it('an empty lock file is no lock', async () => {

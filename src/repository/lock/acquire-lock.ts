@@ -9,6 +9,7 @@ import { HoldfastError } from '../../base/errors.ts';
 import type { LockId } from '../../base/ids.ts';
 import { type Attempt, checkForConflicts } from './conflicts.ts';
 import { ignoreHangup, stopIgnoringHangup } from './hangup.ts';
+import { instantOf } from './instant.ts';
 import { Lock } from './lock.ts';
 import { type LockPlace, writeLock } from './lock-files.ts';
 import { currentOwner } from './lock-owner.ts';
@@ -56,12 +57,13 @@ async function tryAcquire(place: LockPlace, { isExclusive, signal, onWritten }: 
   await checkForConflicts(place, attempt);
   ignoreHangup();
   try {
-    const lock = { ...currentOwner(), timeNs: place.clock.nowNs(), isExclusive };
+    const written = instantOf(place.clock);
+    const lock = { ...currentOwner(), timeNs: written.nowNs, isExclusive };
     // Without the signal: a write that was cancelled may have happened, and a lock whose id nobody knows would stay.
     const id = await writeLock(place, lock);
     onWritten?.();
     await confirm(place, id, attempt);
-    return new Lock(place, id, lock, events);
+    return new Lock(place, { id, lock, written }, events);
   } catch (error) {
     stopIgnoringHangup();
     throw error;

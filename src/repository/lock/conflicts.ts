@@ -37,7 +37,7 @@ async function findUnreadable(place: LockPlace, attempt: Attempt): Promise<Holdf
   let unreadable: HoldfastError | undefined;
   for (const found of await readLocks(place, attempt.harmless, attempt.signal)) {
     if (found.lock === undefined) unreadable ??= found.error;
-    else if (isOwnerGone(found.lock) && (await removeAbandoned(place, found.id))) continue;
+    else if (isOwnerGone(found.lock, place.clock.nowNs()) && (await removeAbandoned(place, found.id))) continue;
     else if (attempt.isExclusive || found.lock.isExclusive) throw conflict(found, place.clock.nowNs());
     else attempt.harmless.add(found.id);
   }

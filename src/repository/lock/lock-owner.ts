@@ -1,6 +1,6 @@
 /** Who holds a lock, and whether that process can still be there. */
 import { hostname, userInfo } from 'node:os';
-import { processPresence } from '../../base/process-presence.ts';
+import { beganAfter, processPresence } from '../../base/process-presence.ts';
 import type { LockFile } from '../../format/lock-file.ts';
 
 export type LockOwner = Pick<LockFile, 'hostname' | 'username' | 'pid' | 'uid' | 'gid'>;
@@ -23,14 +23,19 @@ function currentUser(): { readonly username: string; readonly uid: number; reado
   }
 }
 
-/** The lock was made on this host, and its process is certainly gone. */
-export function isOwnerGone(lock: LockFile): boolean {
-  return lock.hostname === hostname() && processPresence(lock.pid) === 'gone';
+/**
+ * The lock was made on this host, and its process is certainly gone. A younger process with the same number is told apart by the lock's time,
+ * but only for locks that are stale anyway: of those a process that lives under a clock that was set lets go by itself.
+ */
+export function isOwnerGone(lock: LockFile, nowNs: bigint): boolean {
+  if (lock.hostname !== hostname()) return false;
+  if (processPresence(lock.pid) === 'gone') return true;
+  return ageMs(lock, nowNs) > staleLockMs && beganAfter(lock.pid, Number(lock.timeNs / 1_000_000n));
 }
 
 /** What `unlock` removes: restic's rule, which counts age on every host. */
 export function isStale(lock: LockFile, nowNs: bigint): boolean {
-  return ageMs(lock, nowNs) > staleLockMs || isOwnerGone(lock);
+  return ageMs(lock, nowNs) > staleLockMs || isOwnerGone(lock, nowNs);
 }
 
 export function ageMs(lock: LockFile, nowNs: bigint): number {

@@ -31,6 +31,11 @@ export class BlobMarks {
     return (byte & bit) === 0;
   }
 
+  has(id: BlobId, type: BlobType): boolean {
+    const entry = this.#index.find(idToBytes(id), type);
+    return entry < 0 ? this.#unknown.has(id) : this.hasEntry(entry);
+  }
+
   hasEntry(entry: number): boolean {
     return ((this.#bits[entry >> 3] ?? 0) & (1 << (entry & 7))) !== 0;
   }

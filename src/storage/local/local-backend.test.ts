@@ -124,11 +124,25 @@ describe('LocalBackend', () => {
     assert.deepEqual(await Array.fromAsync(backend.list('pack')), [{ name: oneId, sizeBytes: 1 }]);
   });
 
+  it('lists names alone as it lists names with sizes, links to files among them', async () => {
+    const place = (digit: string) => join(folder, 'snapshots', digit.repeat(64));
+    writeFileSync(place('1'), 'x');
+    symlinkSync(place('1'), place('2'));
+    symlinkSync('/nowhere', place('3'));
+    mkdirSync(place('4'));
+    execFileSync('mkfifo', [place('5')]);
+    const names = async (namesOnly: boolean) => await Array.fromAsync(backend.list('snapshot', { namesOnly }), ({ name }) => name);
+    assert.deepEqual(await names(true), ['1'.repeat(64), '2'.repeat(64)]);
+    assert.deepEqual(await names(true), await names(false));
+  });
+
   it('reports a folder or a named pipe in the place of a file as damage, and does not hang', async () => {
     mkdirSync(join(folder, 'keys', oneId));
     execFileSync('mkfifo', [join(folder, 'index', oneId)]);
     await assert.rejects(backend.load({ kind: 'key', name: oneId }), { code: 'damaged' });
     await assert.rejects(backend.load({ kind: 'index', name: oneId }), { code: 'damaged' });
+    execFileSync('mkfifo', [join(folder, 'locks', oneId)]);
+    await assert.rejects(backend.load({ kind: 'lock', name: oneId }), { code: 'damaged' });
   });
 
   it('copies where a folder of the layout is a link to another file system', async (t) => {

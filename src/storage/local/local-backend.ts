@@ -1,4 +1,5 @@
 /** A repository in a folder of this machine, in the layout that restic uses there. */
+import { unlinkSync } from 'node:fs';
 import { mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { throwIfCancelled } from '../../base/cancellation.ts';
@@ -12,11 +13,14 @@ import {
   existingRepositoryError,
   type FileKind,
   type ListedFile,
+  type ListOptions,
   type LoadOptions,
   missingRepositoryError,
+  type SaveOptions,
   type StoredFile,
 } from '../backend.ts';
 import { allFolders, pathSegments } from '../default-layout.ts';
+import { briefBlocking } from './brief-blocking.ts';
 import { FolderSync } from './folder-sync.ts';
 import { listFiles } from './listing.ts';
 import { type Modes, modesLike, ownerModes } from './modes.ts';
@@ -67,13 +71,13 @@ export class LocalBackend implements Backend {
     this.#modes = Promise.resolve(modesLike(mode));
   }
 
-  async save(file: StoredFile, bytes: Uint8Array, { signal }: CallOptions = {}): Promise<void> {
+  async save(file: StoredFile, bytes: Uint8Array, { signal, replacesConfig = false }: SaveOptions = {}): Promise<void> {
     const target = this.pathOf(file);
     throwIfCancelled(signal);
     await asSystemWork(async () => {
       const staged = await this.#stage(bytes, signal);
       try {
-        await this.#publish(file, staged, target);
+        await this.#publish(file, staged, target, replacesConfig);
       } catch (error) {
         await unlink(staged).catch(() => {});
         throw error;
@@ -86,7 +90,7 @@ export class LocalBackend implements Backend {
     throwIfCancelled(signal);
     await asSystemWork(async () => {
       await finish(await open(stagedPath, 'r'), await this.#modesOfFiles());
-      await this.#publish(file, stagedPath, target);
+      await this.#publish(file, stagedPath, target, false);
     });
   }
 
@@ -109,9 +113,9 @@ export class LocalBackend implements Backend {
     }
   }
 
-  async *list(kind: FileKind, { signal }: CallOptions = {}): AsyncGenerator<ListedFile> {
+  async *list(kind: FileKind, options: ListOptions = {}): AsyncGenerator<ListedFile> {
     try {
-      yield* listFiles(this.#root, kind, signal);
+      yield* listFiles(this.#root, kind, options);
     } catch (error) {
       throw asHoldfastError(error);
     }
@@ -122,7 +126,8 @@ export class LocalBackend implements Backend {
     throwIfCancelled(signal);
     await asSystemWork(async () => {
       try {
-        await unlink(path);
+        if (await briefBlocking.isNext()) briefBlocking.run(() => unlinkSync(path));
+        else await unlink(path);
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return;
         throw error;
@@ -165,9 +170,9 @@ export class LocalBackend implements Backend {
     return path;
   }
 
-  async #publish(file: StoredFile, stagedPath: string, target: string): Promise<void> {
+  async #publish(file: StoredFile, stagedPath: string, target: string, replacesConfig: boolean): Promise<void> {
     const modes = await this.#modesOfFiles();
-    if (file.kind === 'config') await this.#publisher.publishOnce(stagedPath, target, modes);
+    if (file.kind === 'config' && !replacesConfig) await this.#publisher.publishOnce(stagedPath, target, modes);
     else await this.#publisher.publish(stagedPath, target, modes);
   }
 

@@ -17,6 +17,7 @@ import {
   missingFileError,
   missingRepositoryError,
   oversizedFileError,
+  type SaveOptions,
   type StoredFile,
   shortFileError,
 } from '../backend.ts';
@@ -37,10 +38,10 @@ export class MemoryBackend implements Backend {
     if (!this.#files.has(keyOf(configFile))) throw missingRepositoryError(this.location);
   }
 
-  async save(file: StoredFile, bytes: Uint8Array, { signal }: CallOptions = {}): Promise<void> {
+  async save(file: StoredFile, bytes: Uint8Array, { signal, replacesConfig = false }: SaveOptions = {}): Promise<void> {
     throwIfCancelled(signal);
     const key = keyOf(file);
-    if (file.kind === 'config' && this.#files.has(key)) throw existingRepositoryError(this.location);
+    if (file.kind === 'config' && !replacesConfig && this.#files.has(key)) throw existingRepositoryError(this.location);
     this.#files.set(key, Buffer.from(bytes));
   }
 

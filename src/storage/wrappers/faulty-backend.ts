@@ -1,8 +1,8 @@
 /** Fails on purpose, at a call that the test names: storage that is broken, slow, cut short or lying. */
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { HoldfastError } from '../../base/errors.ts';
-import type { Backend, CallOptions, FileKind, ListedFile, LoadOptions, StoredFile } from '../backend.ts';
-import { ForwardingBackend } from './forwarding-backend.ts';
+import type { AdoptOptions, Backend, CallOptions, FileKind, ListedFile, LoadOptions, SaveOptions, StoredFile } from '../backend.ts';
+import { ForwardingBackend } from '../forwarding-backend.ts';
 
 export type FaultyOperation = 'create' | 'open' | 'save' | 'adopt' | 'load' | 'stat' | 'exists' | 'list' | 'remove' | 'stagingFolder';
 
@@ -44,11 +44,11 @@ export class FaultyBackend extends ForwardingBackend {
     return this.#call('open', undefined, options?.signal, () => super.open(options));
   }
 
-  override save(file: StoredFile, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+  override save(file: StoredFile, bytes: Uint8Array, options?: SaveOptions): Promise<void> {
     return this.#call('save', file.kind, options?.signal, (faults) => super.save(file, flipBits(bytes, faults), options));
   }
 
-  override adopt(file: StoredFile, stagedPath: string, options?: CallOptions): Promise<void> {
+  override adopt(file: StoredFile, stagedPath: string, options?: AdoptOptions): Promise<void> {
     return this.#call('adopt', file.kind, options?.signal, () => super.adopt(file, stagedPath, options));
   }
 

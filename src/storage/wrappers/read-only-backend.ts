@@ -1,7 +1,7 @@
 /** Refuses everything that would change the storage, before the storage hears of it. */
 import { HoldfastError } from '../../base/errors.ts';
 import type { BackendCapabilities } from '../backend.ts';
-import { ForwardingBackend } from './forwarding-backend.ts';
+import { ForwardingBackend } from '../forwarding-backend.ts';
 
 export class ReadOnlyBackend extends ForwardingBackend {
   override get capabilities(): BackendCapabilities {

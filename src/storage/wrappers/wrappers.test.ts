@@ -9,7 +9,7 @@ import { describeBackend } from '../conformance.ts';
 import { LocalBackend } from '../local/local-backend.ts';
 import { MemoryBackend } from '../memory/memory-backend.ts';
 import { FaultyBackend, type PlannedFault } from './faulty-backend.ts';
-import { ForwardingBackend } from './forwarding-backend.ts';
+import { ForwardingBackend } from '../forwarding-backend.ts';
 import { ReadOnlyBackend } from './read-only-backend.ts';
 
 describeBackend('FaultyBackend without a plan, around a LocalBackend,', async () => {

@@ -50,7 +50,7 @@ export class ParentTrees {
 
 function missingTree(id: string): HoldfastError {
   return new HoldfastError('damaged', `tree ${id} of the parent snapshot is not in the index, its files are read again`, {
-    hint: 'Run a check of the repository; the index can be rebuilt from the packs.',
+    hint: 'Run a check of the repository; `repair index` makes the index anew from the packs.',
     context: { tree: id },
   });
 }

@@ -1,5 +1,16 @@
 /** Passes every call on to another backend: what wrappers inherit, to change only what they are about. */
-import type { Backend, BackendCapabilities, CallOptions, FileKind, ListedFile, LoadOptions, StoredFile } from '../backend.ts';
+import type {
+  AdoptOptions,
+  Backend,
+  BackendCapabilities,
+  CallOptions,
+  FileKind,
+  ListedFile,
+  ListOptions,
+  LoadOptions,
+  SaveOptions,
+  StoredFile,
+} from './backend.ts';
 
 export class ForwardingBackend implements Backend {
   protected readonly inner: Backend;
@@ -24,11 +35,11 @@ export class ForwardingBackend implements Backend {
     return this.inner.open(options);
   }
 
-  save(file: StoredFile, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+  save(file: StoredFile, bytes: Uint8Array, options?: SaveOptions): Promise<void> {
     return this.inner.save(file, bytes, options);
   }
 
-  adopt(file: StoredFile, stagedPath: string, options?: CallOptions): Promise<void> {
+  adopt(file: StoredFile, stagedPath: string, options?: AdoptOptions): Promise<void> {
     return this.inner.adopt(file, stagedPath, options);
   }
 
@@ -44,7 +55,7 @@ export class ForwardingBackend implements Backend {
     return this.inner.exists(file, options);
   }
 
-  list(kind: FileKind, options?: CallOptions): AsyncIterable<ListedFile> {
+  list(kind: FileKind, options?: ListOptions): AsyncIterable<ListedFile> {
     return this.inner.list(kind, options);
   }
 

@@ -1,6 +1,6 @@
-import { maxHeaderEntries } from '../format/pack-header.ts';
-import { blobCountOf, type UnfinishedPack } from '../workers/archive/messages.ts';
-import type { BlobType } from '../workers/index-table.ts';
+import { maxHeaderEntries } from '../../format/pack-header.ts';
+import { blobCountOf, type UnfinishedPack } from '../../workers/archive/messages.ts';
+import type { BlobType } from '../../workers/index-table.ts';
 
 interface Group {
   readonly parts: UnfinishedPack[];

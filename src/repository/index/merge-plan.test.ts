@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { maxHeaderEntries } from '../format/pack-header.ts';
-import { blobCountOf, type UnfinishedPack, wordsPerBlob } from '../workers/archive/messages.ts';
-import { dataBlob, treeBlob } from '../workers/index-table.ts';
+import { maxHeaderEntries } from '../../format/pack-header.ts';
+import { blobCountOf, type UnfinishedPack, wordsPerBlob } from '../../workers/archive/messages.ts';
+import { dataBlob, treeBlob } from '../../workers/index-table.ts';
 import { groupUnfinished } from './merge-plan.ts';
 
 const packSizeBytes = 1000;
