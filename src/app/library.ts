@@ -21,10 +21,13 @@ import type { RestoreOptions, RestoreSummary } from '../restorer/restore-options
 import { selectEverything } from '../selection/selection.ts';
 import type { CallOptions } from '../storage/backend.ts';
 import { openBackend } from './open-backend.ts';
+import type { StorageOptions } from './storage-options.ts';
 
 export interface OpenRepositoryOptions extends CallOptions {
   readonly password: string;
   readonly onEvent?: EventSink;
+  /** How a storage is reached that is not a folder. */
+  readonly storage?: Omit<StorageOptions, 'events'>;
 }
 
 export interface LibraryBackupOptions extends CallOptions {
@@ -46,23 +49,23 @@ export type LibraryRestoreOptions = Omit<RestoreOptions, 'snapshot' | 'subfolder
 const defaultPackSizeBytes = 16 << 20;
 
 /**
- * @param location a path, as `--repo` takes it
+ * @param location a path or an address, as `--repo` takes it
  * @throws HoldfastError `repository-missing`, `wrong-password`, `damaged`, `storage-*`
  */
 export async function openRepository(
   location: string,
-  { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions,
+  { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.open(openBackend(location), { password, signal, events: onEvent });
+  const repository = await Repository.open(await openBackend(location, { ...storage, events: onEvent }), { password, signal, events: onEvent });
   return new HoldfastRepository(repository, onEvent);
 }
 
 /** @throws HoldfastError `repository-exists`, `storage-*` */
 export async function createRepository(
   location: string,
-  { password, signal, onEvent = ignoreEvents }: OpenRepositoryOptions,
+  { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.create(openBackend(location), { password, signal, clock: systemClock, random: systemRandomness });
+  const repository = await Repository.create(await openBackend(location, { ...storage, events: onEvent }), { password, signal, clock: systemClock, random: systemRandomness });
   return new HoldfastRepository(repository, onEvent);
 }
 

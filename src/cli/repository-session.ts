@@ -14,6 +14,7 @@ import { type CacheUse, putCacheInFront } from './cache-use.ts';
 import type { CommandContext } from './commands/command.ts';
 import { chooseOne } from './options/choose-one.ts';
 import { configuredPassword, readPassword } from './password/password.ts';
+import { storageOptions } from './storage-options.ts';
 
 /** shared: beside other readers and backups · exclusive: alone · none: for what writes nothing anyway */
 export type LockMode = 'shared' | 'exclusive' | 'none';
@@ -130,7 +131,8 @@ async function openOnce(context: CommandContext, location: string, cacheUse: Cac
   const { signal, clock, events, globals } = context;
   const password = () => readPassword(context, question);
   const inFront = (opened: OpenRepository) => putCacheInFront(context, opened, cacheUse);
-  return await Repository.open(openBackend(location), { password, keyHint: globals['key-hint'], signal, clock, events, inFront });
+  const backend = await openBackend(location, storageOptions(context));
+  return await Repository.open(backend, { password, keyHint: globals['key-hint'], signal, clock, events, inFront });
 }
 
 export async function lockRepository(

@@ -22,7 +22,6 @@ describe('parseLocation', () => {
     for (const text of [
       'sftp:u:secret@h:/p',
       's3:https://k:secret@h/b',
-      'rest:https://u:secret@h/',
       'rclone:x:secret',
       'b2:secret',
       'azure:secret:/',
@@ -37,6 +36,10 @@ describe('parseLocation', () => {
         },
       );
     }
+  });
+
+  it('takes what follows rest: as an address', () => {
+    assert.deepEqual(parseLocation('rest:https://u:p@h:8000/x/'), { kind: 'rest', address: 'https://u:p@h:8000/x/' });
   });
 
   it('refuses what is no location', () => {

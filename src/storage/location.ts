@@ -1,18 +1,26 @@
 /**
- * Where a repository is, as people write it: `/path`, `relative/path`, `local:path`, `file:///path`, or `scheme:…` of restic's
- * other backends, which are refused by name here. A text may hold a password, so no message repeats more than its scheme.
+ * Where a repository is, as people write it: `/path`, `relative/path`, `local:path`, `file:///path`, `rest:https://host/path/`, or `scheme:…`
+ * of restic's other backends, which are refused by name here. A text may hold a password, so no message repeats more than its scheme.
  */
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../base/errors.ts';
 
-export interface RepositoryLocation {
+export interface LocalLocation {
   readonly kind: 'local';
   /** As given: may be relative. */
   readonly path: string;
 }
 
-/** Schemes that restic 0.19 knows besides `local`. */
-const otherSchemes = ['azure', 'b2', 'gs', 'rclone', 'rest', 's3', 'sftp', 'swift'];
+export interface RestLocation {
+  readonly kind: 'rest';
+  /** What follows `rest:`. It may hold a password, and may be no usable address. */
+  readonly address: string;
+}
+
+export type RepositoryLocation = LocalLocation | RestLocation;
+
+/** Schemes that restic 0.19 knows besides `local` and `rest`. */
+const otherSchemes = ['azure', 'b2', 'gs', 'rclone', 's3', 'sftp', 'swift'];
 
 /** @throws HoldfastError `usage` for what is no location, `unsupported` for a kind of storage that is not built in */
 export function parseLocation(text: string): RepositoryLocation {
@@ -20,6 +28,7 @@ export function parseLocation(text: string): RepositoryLocation {
   const scheme = schemeOf(text);
   if (scheme === 'local') return localLocation(text.slice('local:'.length));
   if (scheme === 'file') return localLocation(pathOfUrl(text));
+  if (scheme === 'rest') return { kind: 'rest', address: text.slice('rest:'.length) };
   if (scheme !== undefined && otherSchemes.includes(scheme)) throw unsupportedScheme(scheme);
   if (scheme !== undefined) throw unknownScheme();
   return localLocation(text);
@@ -39,7 +48,7 @@ function schemeOf(text: string): string | undefined {
   return colon === -1 ? undefined : text.slice(0, colon).toLowerCase();
 }
 
-function localLocation(path: string): RepositoryLocation {
+function localLocation(path: string): LocalLocation {
   if (path !== '') return { kind: 'local', path };
   throw new HoldfastError('usage', 'the location of the repository is empty', { hint: 'Name the folder that holds the repository.' });
 }

@@ -20,10 +20,12 @@ export class BlobReader implements Disposable {
   readonly #packFolder: string;
   /** Pack number to descriptor, least recently used first. */
   readonly #open = new Map<number, number>();
-  readonly #sealed = new ReusedBuffer(usualBytes);
+  readonly #sealed: ReusedBuffer;
 
-  constructor(index: IndexTable, sealer: Sealer, packFolder: string) {
+  /** @param keptBytes of the buffer for sealed blobs: larger ones get memory of their own, for a time. Where most are, that costs more than it saves. */
+  constructor(index: IndexTable, sealer: Sealer, packFolder: string, keptBytes = usualBytes) {
     this.#index = index;
+    this.#sealed = new ReusedBuffer(keptBytes);
     this.#decoder = new BlobDecoder(sealer);
     this.#packFolder = packFolder;
   }

@@ -1,3 +1,8 @@
+/** Gives the memory of bytes back at once, when it is theirs alone: the collector would leave it for long, because it sees only a small object. */
+export function releaseBytes(bytes: Uint8Array): void {
+  if (bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
+}
+
 /** Memory for one thing after the other: what fits into a buffer of the usual size lies there, what is larger gets memory of its own. */
 export class ReusedBuffer {
   readonly #usual: Buffer;

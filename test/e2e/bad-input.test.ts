@@ -27,7 +27,7 @@ interface BadInput {
 
 const badInputs: readonly BadInput[] = [
   { args: ['bakcup'], says: /Did you mean holdfast backup\?/ },
-  { args: ['forget'], says: /restic's and does not exist here yet/ },
+  { args: ['mount'], says: /restic's and does not exist here yet/ },
   { args: ['key', 'rm', 'x'], says: /"key rm" is not known/ },
   { args: ['backup', '--exlude', 'x', 'source'], says: /--exlude is not known\nhint: Did you mean --exclude\?/ },
   { args: ['--exclude', 'x', 'backup', 'source'], says: /Options of a command stand after its name/ },

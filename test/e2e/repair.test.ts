@@ -47,6 +47,10 @@ describe('repair', () => {
     const id = path.slice(-64);
     const checked = await scene.holdfast(['check', '--read-data']);
     assert.deepEqual([checked.code, /`repair packs`/u.test(checked.stderr)], [1, true], checked.stderr);
+    const before = filesOf(scene);
+    const dry = await run(scene, ['repair', 'packs', id.slice(0, 12), '--dry-run']);
+    assert.match(dry.stdout, /\d of \d blobs can be saved, 1 lost/u);
+    assert.deepEqual(filesOf(scene), before);
     const packs = await run(scene, ['repair', 'packs', id.slice(0, 12)]);
     assert.match(packs.stdout, new RegExp(`^pack ${id}: \\d of \\d blobs saved, 1 lost$`, 'mu'));
     assert.match(packs.stdout, /^ {2}\/source\/.*: all of its content is lost, \d+/mu);

@@ -55,6 +55,8 @@ async function live(model: PruneModel, steps: number): Promise<number> {
     const limits = randomLimits(model);
     const meanwhile = async (): Promise<void> => {
       for (let count = model.below(3); count > 0; count--) await model.backup();
+      if (model.chance(0.2)) await model.forget();
+      if (model.chance(0.2)) await model.prune({ limits: randomLimits(model) });
     };
     const [operation, fileKind] = stops[model.below(stops.length)] ?? ['remove', 'pack'];
     const when = model.chance(0.5) ? 'before' : 'after';

@@ -32,11 +32,18 @@ export interface RunOptions {
 
 let newest: Peer | 'absent' | undefined;
 let system: Peer | 'absent' | undefined;
+let restServer: Peer | 'absent' | undefined;
 
 /** Debian unstable's restic, fetched once for all processes; undefined where this machine cannot have it. */
 export function newestRestic(): Peer | undefined {
-  newest ??= resticAt(process.env['HOLDFAST_NEWEST_RESTIC'] ?? fetchNewestRestic()) ?? 'absent';
+  newest ??= resticAt(process.env['HOLDFAST_NEWEST_RESTIC'] ?? fetchPeer('newest-restic')) ?? 'absent';
   return newest === 'absent' ? undefined : newest;
+}
+
+/** Debian unstable's rest-server, fetched once for all processes; undefined where this machine cannot have it. */
+export function newestRestServer(): Peer | undefined {
+  restServer ??= restServerAt(fetchPeer('newest-rest-server')) ?? 'absent';
+  return restServer === 'absent' ? undefined : restServer;
 }
 
 /** The restic on the PATH. */
@@ -45,9 +52,9 @@ export function systemRestic(): Peer | undefined {
   return system === 'absent' ? undefined : system;
 }
 
-/** script/newest-restic takes a lock, so that test files that start together fetch once. */
-function fetchNewestRestic(): string {
-  const script = fileURLToPath(new URL('../../script/newest-restic', import.meta.url));
+/** The script takes a lock, so that test files that start together fetch once. */
+function fetchPeer(scriptName: string): string {
+  const script = fileURLToPath(new URL(`../../script/${scriptName}`, import.meta.url));
   const result = spawnSync(script, { encoding: 'utf8' });
   return result.status === 0 ? result.stdout.trim() : '';
 }
@@ -59,17 +66,30 @@ function resticAt(path: string): Peer | undefined {
   return version === undefined ? undefined : { path, version };
 }
 
-export type PeerName = 'newest restic' | 'system restic';
+function restServerAt(path: string): Peer | undefined {
+  if (path === '') return undefined;
+  const result = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  const version = /rest-server v?(\d+\.\d+\.\d+\S*) compiled/u.exec(result.stdout)?.[1];
+  return version === undefined ? undefined : { path, version };
+}
+
+export type PeerName = 'newest restic' | 'system restic' | 'rest-server';
 
 /**
  * The peer. Where it is missing the test is marked as skipped with one line and the caller returns; under CI it fails instead when the
  * machine could have had it.
  */
 export function requirePeer(t: Pick<TestContext, 'skip'>, name: PeerName): Peer | undefined {
-  const peer = name === 'newest restic' ? newestRestic() : systemRestic();
+  const peer = finders[name]();
   if (peer === undefined) reportMissing(t, name, name === 'system restic' && canInstallPackages());
   return peer;
 }
+
+const finders: Readonly<Record<PeerName, () => Peer | undefined>> = {
+  'newest restic': newestRestic,
+  'system restic': systemRestic,
+  'rest-server': newestRestServer,
+};
 
 /** Like requirePeer, for a command of one of the packages in script/debian-packages. */
 export function requireCommand(t: Pick<TestContext, 'skip'>, command: string): boolean {

@@ -6,6 +6,7 @@ import { askNewPassword, configuredPassword } from '../password/password.ts';
 import { readLocation } from '../repository-session.ts';
 import { exactArguments } from '../snapshot-choice.ts';
 import { isSourceTyped, sourceOptions, type SourceValues, withUnlockedSource } from '../source-repository.ts';
+import { storageOptions } from '../storage-options.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 
 export const init = defineCommand({
@@ -16,7 +17,7 @@ export const init = defineCommand({
   ],
   examples: [
     'holdfast init --repo /srv/backup --password-file /etc/holdfast/password',
-    'holdfast init --repo /mnt/second --copy-chunker-params --from-repo /srv/backup --from-password-file /etc/holdfast/password',
+    'holdfast init --repo /mnt/second --copy-chunker-params --from-repo /srv/backup',
   ],
   options: {
     'copy-chunker-params': {
@@ -35,7 +36,7 @@ export const init = defineCommand({
     const version = readVersion(values['repository-version'] ?? 'stable');
     const location = await readLocation(context);
     const polynomial = await readPolynomial(context, values['copy-chunker-params'], values);
-    const backend = openBackend(location);
+    const backend = await openBackend(location, storageOptions(context));
     const password = (await configuredPassword(context)) ?? (await askNewPassword(context, 'enter password for new repository: '));
     const { clock, signal } = context;
     await using repository = await Repository.create(backend, { password, version, polynomial, clock, signal });

@@ -16,28 +16,32 @@ export const repairPacksCommand = defineCommand({
     'Saves what is whole in damaged packs into new ones, and removes the damaged ones from the index and the repository. A copy of each stays in the current directory, as pack-ID.',
     'PACK is an id, as `check` names it, or its first digits. What is lost is listed by snapshot and path; `repair snapshots` takes it out of the snapshots.',
   ],
-  examples: ['holdfast check --read-data', 'holdfast repair packs 3f2a77d0'],
-  options: {},
-  async run(context, _values, positionals) {
+  examples: ['holdfast check --read-data', 'holdfast repair packs 3f2a77d0 --dry-run', 'holdfast repair packs 3f2a77d0'],
+  options: { 'dry-run': { kind: 'flag', short: 'n', description: 'say what could be saved, write nothing' } },
+  async run(context, values, positionals) {
     if (positionals.length === 0) {
       throw new HoldfastError('usage', 'no pack is named', { hint: '`check --read-data` names the packs that are damaged.' });
     }
+    const isDryRun = values['dry-run'];
+    const mode = !isDryRun ? 'exclusive' : context.globals['no-lock'] ? 'none' : 'shared';
     await withRepository(
       context,
-      'exclusive',
+      mode,
       async (session) => {
         const ids = await findPacks(session, positionals);
         const { repository, signal } = session;
         const repair = await repairPacks(repository, ids, {
           copyFolder: process.cwd(),
+          isDryRun,
           packSizeBytes: packSizeBytes(context.globals['pack-size']),
           events: context.events,
           signal,
         });
         context.endProgress();
-        for (const pack of repair.packs) showPack(context.output, pack);
-        const lossCount = repair.packs.some(({ lost }) => lost.length > 0) ? await showLosses(context, session) : 0;
-        showSummary(context.output, repair, lossCount);
+        for (const pack of repair.packs) showPack(context.output, pack, isDryRun);
+        const hasLosses = repair.packs.some(({ lost }) => lost.length > 0);
+        const lossCount = hasLosses && !isDryRun ? await showLosses(context, session) : 0;
+        showSummary(context.output, repair, lossCount, isDryRun);
       },
       'temporary',
     );
@@ -65,7 +69,11 @@ async function showLosses({ output, events }: CommandContext, { repository, sign
   return report.lossCount;
 }
 
-function showPack(output: Output, { id, copy, blobCount, savedCount, elsewhereCount, lost }: SalvagedPack): void {
+function showPack(
+  output: Output,
+  { id, isStored, copy, blobCount, savedCount, elsewhereCount, lost }: SalvagedPack,
+  isDryRun: boolean,
+): void {
   if (output.isJson) {
     output.json({
       message_type: 'pack_repaired',
@@ -80,23 +88,25 @@ function showPack(output: Output, { id, copy, blobCount, savedCount, elsewhereCo
     return;
   }
   const parts = [
-    `${savedCount} of ${count(blobCount, 'blob')} saved`,
+    `${savedCount} of ${count(blobCount, 'blob')} ${isDryRun ? 'can be saved' : 'saved'}`,
     ...(elsewhereCount > 0 ? [`${elsewhereCount} are whole in other packs`] : []),
     `${lost.length} lost`,
   ];
   output.say(`pack ${id}: ${parts.join(', ')}`);
-  if (copy === undefined) return output.say('  it is not in the storage, and is in the index no more');
+  if (!isStored) return output.say(`  it is not in the storage${isDryRun ? '' : ', and is in the index no more'}`);
+  if (copy === undefined) return;
   output.say(`  copied to ${copy.path}`);
   if (copy.unreadableBytes > 0) output.say(`  ${formatBytes(copy.unreadableBytes)} of it could not be read, and are zeros in the copy`);
 }
 
-function showSummary(output: Output, { packs, newPackCount }: PackRepair, lossCount: number): void {
+function showSummary(output: Output, { packs, newPackCount }: PackRepair, lossCount: number, isDryRun: boolean): void {
   const blobsSaved = packs.reduce((sum, { savedCount }) => sum + savedCount, 0);
   const blobsLost = packs.reduce((sum, { lost }) => sum + lost.length, 0);
   if (output.isJson) {
     output.json({
       message_type: 'summary',
-      packs_removed: packs.length,
+      dry_run: isDryRun,
+      packs_removed: isDryRun ? 0 : packs.length,
       packs_added: newPackCount,
       blobs_saved: blobsSaved,
       blobs_lost: blobsLost,
@@ -104,6 +114,7 @@ function showSummary(output: Output, { packs, newPackCount }: PackRepair, lossCo
     });
     return;
   }
+  if (isDryRun) return output.say('nothing was changed; `find --pack ID` says which files use such a pack');
   output.say(`removed ${count(packs.length, 'damaged pack')}, wrote ${count(newPackCount, 'new one')}`);
   if (lossCount === 0) return;
   output.say('A new backup of the files that are lost may bring them back, if they are still there unchanged.');

@@ -4,7 +4,7 @@ import type { OptionTable, Values } from './option.ts';
 export const compressionModes = ['off', 'auto', 'fastest', 'better', 'max'] as const;
 
 export const globalOptions = {
-  repo: { kind: 'text', short: 'r', valueName: 'LOCATION', env: 'REPOSITORY', description: 'where the repository is: a directory' },
+  repo: { kind: 'text', short: 'r', valueName: 'LOCATION', env: 'REPOSITORY', description: 'where the repository is: a directory, or rest:https://host/' },
   'repository-file': { kind: 'text', valueName: 'FILE', env: 'REPOSITORY_FILE', description: 'read the location from a file' },
   'password-file': { kind: 'text', short: 'p', valueName: 'FILE', env: 'PASSWORD_FILE', description: 'read the password from a file' },
   'password-command': {
@@ -39,6 +39,32 @@ export const globalOptions = {
   'no-cache': { kind: 'flag', description: 'use no cache' },
   'cache-size': { kind: 'size', valueName: 'SIZE', env: 'CACHE_SIZE', description: "how large a repository's cache may be (default: 4G)" },
   'cleanup-cache': { kind: 'flag', description: 'remove caches that were not used for 30 days' },
+  cacert: {
+    kind: 'many',
+    valueName: 'FILE',
+    env: 'CACERT',
+    description: 'trust only servers with a certificate from one of these authorities',
+  },
+  'tls-client-cert': { kind: 'text', valueName: 'FILE', env: 'TLS_CLIENT_CERT', description: 'certificate and key to show to the server, as PEM' },
+  'insecure-tls': { kind: 'flag', description: 'do not verify certificates of servers: whoever answers can pretend to be the server' },
+  'retry-time': {
+    kind: 'duration',
+    valueName: 'TIME',
+    env: 'RETRY_TIME',
+    description: 'how long a request that fails is repeated, as in 90s (default: 15m)',
+  },
+  'stuck-request-timeout': {
+    kind: 'duration',
+    valueName: 'TIME',
+    description: 'how long a request may stand still before it is repeated (default: 5m)',
+  },
+  'tmp-dir': {
+    kind: 'text',
+    valueName: 'DIR',
+    env: 'TMP_DIR',
+    description: 'folder for files on their way to a server (default: TMPDIR or /tmp)',
+  },
+  option: { kind: 'many', short: 'o', valueName: 'KEY=VALUE', description: 'set an extended option, as in -o rest.connections=5' },
   json: { kind: 'flag', description: 'print JSON instead of text' },
   quiet: { kind: 'flag', short: 'q', description: 'print errors and what was asked for, nothing else' },
   verbose: { kind: 'count', short: 'v', description: 'say more; twice, or --verbose=2, names every file' },

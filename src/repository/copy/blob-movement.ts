@@ -3,6 +3,7 @@ import { throwIfCancelled } from '../../base/cancellation.ts';
 import { asHoldfastError, toErrorRecord } from '../../base/errors.ts';
 import { type BlobId, idToBytes } from '../../base/ids.ts';
 import type { CopyRequest, LostBlob } from '../../workers/copy/messages.ts';
+import { releaseBytes } from '../../workers/reused-buffer.ts';
 import { localPackFolder } from '../blobs/blob-loader.ts';
 import type { CopyParts } from './copy-session.ts';
 import type { LostBlobs } from './lost-blobs.ts';
@@ -14,6 +15,8 @@ const requestsPerWorker = 2;
 const fetchesAtOnce = 4;
 /** What is between two blobs is fetched with them when it is less than this: a further request takes longer. restic's figure. */
 const maxGapBytes = 1 << 20;
+/** restic's figure for what one request fetches at most is larger, but it takes it in as a stream. */
+const fetchedSpan = { maxBytes: 4 << 20, maxGapBytes };
 
 export class BlobMovement {
   readonly #parts: CopyParts;
@@ -31,7 +34,7 @@ export class BlobMovement {
     const { source, workers, options } = this.#parts;
     // Then workers open the packs themselves.
     const isLocal = localPackFolder(source.backend) !== undefined;
-    const spans = isLocal ? this.#order.spans(batch) : this.#order.spans(batch, maxGapBytes);
+    const spans = isLocal ? this.#order.spans(batch) : this.#order.spans(batch, fetchedSpan);
     const lane = async (): Promise<void> => {
       for (const entries of spans) {
         throwIfCancelled(options.signal);
@@ -80,6 +83,10 @@ export class BlobMovement {
       if (error.code === 'cancelled' || error.code === 'internal') throw error;
       return Array.from(entries, (entry) => ({ entry, error: toErrorRecord(error) }));
     }
-    return await this.#ask({ kind: 'transfer', entries, span: { bytes, offset } });
+    try {
+      return await this.#ask({ kind: 'transfer', entries, span: { bytes, offset } });
+    } finally {
+      releaseBytes(bytes);
+    }
   }
 }

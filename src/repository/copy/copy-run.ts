@@ -4,6 +4,7 @@
  * The order is that of a backup, and makes a kill at any instant harmless: packs become durable, then index files name them, and only
  * then are the snapshots written that need them. What a kill leaves behind is found by the next copy, which moves only what is missing.
  */
+import { join } from 'node:path';
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import { ignoreEvents } from '../../base/events.ts';
@@ -13,7 +14,9 @@ import type { Snapshot } from '../../format/snapshot.ts';
 import { describeFile, type StoredFile } from '../../storage/backend.ts';
 import type { FinishedPack, UnfinishedPack } from '../../workers/archive/messages.ts';
 import { hasBlob, NeedMarks, presentMark } from '../../workers/copy/need-marks.ts';
-import type { CopyNotice } from '../../workers/copy/messages.ts';
+import type { CopyNotice, ProofRequest } from '../../workers/copy/messages.ts';
+import { releaseBytes } from '../../workers/reused-buffer.ts';
+import type { PackEntries } from '../../workers/prune/messages.ts';
 import { type BlobType, dataBlob, treeBlob } from '../../workers/index-table.ts';
 import { localPackFolder } from '../blobs/blob-loader.ts';
 import { groupUnfinished } from '../index/merge-plan.ts';
@@ -26,6 +29,9 @@ import { LostBlobs } from './lost-blobs.ts';
 import { SnapshotProof } from './snapshot-proof.ts';
 import { TransferOrder } from './transfer-order.ts';
 
+/** Names of staged files are unique in the staging folder of this process. */
+let indexCount = 0;
+
 export class CopyRun {
   readonly #parts: CopyParts;
   readonly #ledger: PackLedger;
@@ -35,6 +41,7 @@ export class CopyRun {
   #copiedCount = 0;
   #failedCount = 0;
   #verifiedPackCount = 0;
+  #fetching: Promise<void> = Promise.resolve();
 
   constructor(parts: CopyParts, monotonicMs: () => number) {
     this.#parts = parts;
@@ -45,7 +52,8 @@ export class CopyRun {
     this.#ledger = new PackLedger({
       backend: destination.backend,
       index: destinationIndex,
-      saveIndex: (json) => this.#saveIndex(json),
+      saveIndex: (json) => destination.files.save('index', json, { signal: options.signal }),
+      writeIndex: (packs) => this.#writeIndex(packs),
       monotonicMs,
       signal: options.signal,
       prove: options.verify === true ? (pack) => this.#provePack(pack) : undefined,
@@ -169,11 +177,19 @@ export class CopyRun {
     return saved;
   }
 
-  async #saveIndex(json: Uint8Array): Promise<IndexId> {
-    const { destination, options } = this.#parts;
-    const id = await destination.files.save('index', json, { signal: options.signal });
-    if (options.verify === true) await this.#proveSmall({ kind: 'index', name: id });
-    return id;
+  /** By a worker: as text in this thread an index takes some 40 MB for a moment. */
+  async #writeIndex(packs: readonly PackEntries[]): Promise<IndexId> {
+    const { destination, destinationIndex, workers, options } = this.#parts;
+    const { signal } = options;
+    const stagedPath = join(await destination.backend.stagingFolder({ signal }), `copied-index-${indexCount++}`);
+    const isCompressed = destination.config.version > 1;
+    const request = { kind: 'write-index', index: destinationIndex.memory, packs, stagedPath, isCompressed } as const;
+    const answer = await workers.pool.run(request, 'urgent');
+    if (answer.kind !== 'written') throw new HoldfastError('internal', `a worker answered '${answer.kind}' to an index`);
+    const file = { kind: 'index', name: answer.id } as const;
+    await destination.backend.adopt(file, stagedPath, { signal });
+    if (options.verify === true) await this.#proveSmall(file);
+    return answer.id as IndexId;
   }
 
   /** That the sealed bytes open to what was meant was proved before they were saved; now they must have the digest still. */
@@ -188,12 +204,27 @@ export class CopyRun {
   }
 
   async #provePack({ id, blobs }: FinishedPack): Promise<void> {
-    const { destination, workers, options } = this.#parts;
-    const { signal } = options;
-    const isLocal = localPackFolder(destination.backend) !== undefined;
+    const { destination, workers } = this.#parts;
     const request = { kind: 'prove', id, blobs } as const;
-    const bytes = isLocal ? undefined : await destination.backend.load({ kind: 'pack', name: id }, { isFresh: true, signal });
-    await workers.pool.run(bytes === undefined ? request : { ...request, bytes });
+    if (localPackFolder(destination.backend) !== undefined) await workers.pool.run(request);
+    else await this.#inTurn(() => this.#proveFetched(request));
     this.#verifiedPackCount++;
+  }
+
+  async #proveFetched(request: ProofRequest): Promise<void> {
+    const { destination, workers, options } = this.#parts;
+    const bytes = await destination.backend.load({ kind: 'pack', name: request.id }, { isFresh: true, signal: options.signal });
+    try {
+      await workers.pool.run({ ...request, bytes });
+    } finally {
+      releaseBytes(bytes);
+    }
+  }
+
+  /** One pack after the other is in memory as a whole, however many are written at once. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#fetching.then(work);
+    this.#fetching = turn.catch(() => {});
+    await turn;
   }
 }

@@ -278,7 +278,7 @@ describe('a copy that does not come to its end', () => {
     const refused = new HoldfastError('storage-full', 'no room');
     for (const [operation, fileKind] of [
       ['adopt', 'pack'],
-      ['save', 'index'],
+      ['adopt', 'index'],
       ['save', 'snapshot'],
     ] as const) {
       const fault = { operation, fileKind, nth: 1, fault: { kind: 'fail', error: refused } } as const;

@@ -6,8 +6,15 @@ import { firstBatch, type NeedMarks } from '../../workers/copy/need-marks.ts';
 import type { IndexTable } from '../../workers/index-table.ts';
 
 /** What one request moves at most: a worker is at it for some 20 ms. */
-const maxSpanBytes = 8 << 20;
+const usualSpan: SpanLimits = { maxBytes: 8 << 20, maxGapBytes: Number.POSITIVE_INFINITY };
 const maxSpanBlobs = 4096;
+
+export interface SpanLimits {
+  /** From the front of the first blob to the end of the last; one that is larger alone is a span. */
+  readonly maxBytes: number;
+  /** A larger gap between two blobs ends a span: for storages that give a span as a whole. */
+  readonly maxGapBytes: number;
+}
 
 export class TransferOrder {
   readonly #source: IndexTable;
@@ -25,33 +32,28 @@ export class TransferOrder {
     this.#ends = byBatch.ends;
   }
 
-  /**
-   * Blobs to move together: of one pack, in the order of their places in it.
-   * @param maxGapBytes a larger gap between two blobs ends a span: for storages that give a span as a whole
-   */
-  *spans(batch: number, maxGapBytes = Number.POSITIVE_INFINITY): Generator<Uint32Array, undefined> {
+  /** Blobs to move together: of one pack, in the order of their places in it. */
+  *spans(batch: number, limits = usualSpan): Generator<Uint32Array, undefined> {
     const end = this.#ends[batch - firstBatch] ?? 0;
     let start = this.#ends[batch - firstBatch - 1] ?? 0;
     this.#sortByOffset(start, end);
     while (start < end) {
-      const spanEnd = this.#spanEnd(start, end, maxGapBytes);
+      const spanEnd = this.#spanEnd(start, end, limits);
       yield this.#order.slice(start, spanEnd);
       start = spanEnd;
     }
     return undefined;
   }
 
-  #spanEnd(start: number, end: number, maxGapBytes: number): number {
+  #spanEnd(start: number, end: number, { maxBytes, maxGapBytes }: SpanLimits): number {
     const source = this.#source;
     const first = this.#order[start] ?? 0;
-    let bytes = source.lengthOf(first);
-    let blobsEnd = source.offsetOf(first) + bytes;
+    let blobsEnd = source.offsetOf(first) + source.lengthOf(first);
     for (let at = start + 1; at < Math.min(end, start + maxSpanBlobs); at++) {
       const entry = this.#order[at] ?? 0;
-      bytes += source.lengthOf(entry);
       const isNear = source.packOf(entry) === source.packOf(first) && source.offsetOf(entry) - blobsEnd <= maxGapBytes;
-      if (!isNear || bytes > maxSpanBytes) return at;
       blobsEnd = source.offsetOf(entry) + source.lengthOf(entry);
+      if (!isNear || blobsEnd - source.offsetOf(first) > maxBytes) return at;
     }
     return Math.min(end, start + maxSpanBlobs);
   }

@@ -67,7 +67,7 @@ async function rewriteIndexes({ survey, usage }: PrunePlan, leaving: Uint8Array,
   const { repository, workers, signal, confirmLock } = options;
   const { index, grouped, groups } = survey;
   const { obsolete, packs } = planIndexes({ index, grouped, groups, files: usage.files, isGone: (pack) => leaving[pack] === 1 });
-  if (!leaving.includes(1)) return;
+  if (obsolete.length === 0) return;
   const { backend, config } = repository;
   await writeIndexes(packs, groups, { backend, workers, index, version: config.version, signal });
   await confirmLock();

@@ -36,7 +36,8 @@ export async function planPacks(usage: Usage, options: PlanOptions): Promise<Pru
   return { statistics: survey.sums.statistics(), missingPacks, survey, decisions, usage };
 }
 
-/** Whether executing it changes anything. */
+/** Whether executing it changes nothing. Packs that several index files name are left by a prune that was killed while it replaced them. */
 export function isEmptyPlan({ decisions, missingPacks, survey }: PrunePlan): boolean {
-  return decisions.remove.length + decisions.repack.length + missingPacks.length + survey.unreferenced.length === 0;
+  const changes = [decisions.remove, decisions.repack, missingPacks, survey.unreferenced, survey.grouped.repeated];
+  return changes.every((list) => list.length === 0);
 }

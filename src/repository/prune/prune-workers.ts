@@ -9,8 +9,8 @@ import { WorkerPool } from '../../workers/pool.ts';
 import { localPackFolder } from '../blobs/blob-loader.ts';
 import type { IndexFileReader } from '../index/load-index.ts';
 
-/** Each takes some 20 MB; three open and copy some 700 MB of packs a second, more than most disks read and write. */
-const defaultWorkers = 3;
+/** Each takes some 25 MB; with this thread at the disk's side two are quicker than restic's many, within the memory that restic takes. */
+const defaultWorkers = 2;
 
 export interface PruneWorkersOptions {
   readonly backend: Backend;

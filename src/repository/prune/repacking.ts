@@ -95,9 +95,12 @@ export class Repacking {
     const { index } = this.#plan.survey;
     const id = index.packIdHex(pack);
     const entries = this.#entriesToCopy(pack);
-    const bytes = entries.length === 0 ? undefined : await this.#fetch(id);
-    const request = { kind: 'copy', pack: id, entries, mustCompress } as const;
-    await this.#options.workers.pool.run(bytes === undefined ? request : { ...request, bytes });
+    // Nothing is to be copied where a pack that stays has all of it.
+    if (entries.length > 0) {
+      const bytes = await this.#fetch(id);
+      const request = { kind: 'copy', pack: id, entries, mustCompress } as const;
+      await this.#options.workers.pool.run(bytes === undefined ? request : { ...request, bytes });
+    }
     this.#packsDone++;
     this.#bytesDone += usedBytes;
   }

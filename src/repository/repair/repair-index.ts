@@ -7,6 +7,7 @@
  * Nothing but index files is written or removed, the new ones first (rewrite-index.ts): a kill at any instant leaves an index that is no
  * worse than the one before. A pack whose header is damaged is named and left out: nobody could read its blobs.
  */
+import { availableParallelism } from 'node:os';
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { type EventSink, ignoreEvents } from '../../base/events.ts';
@@ -26,7 +27,7 @@ export interface RepairIndexOptions {
   readonly readAllPacks: boolean;
   readonly events?: EventSink;
   readonly signal?: AbortSignal | undefined;
-  /** Threads besides this one; what suits most machines unless told. */
+  /** Threads besides this one; one a core unless told. */
   readonly workerCount?: number | undefined;
 }
 
@@ -55,7 +56,9 @@ export async function repairIndex(repository: PruneRepository, options: RepairIn
   // Takes and frees many megabytes, in several threads.
   returnFreedMemory();
   const { backend, masterKey: key } = repository;
-  await using workers = new PruneWorkers({ backend, key, workerCount: options.workerCount, signal: options.signal });
+  // All there are: no blob is read, so that each takes less memory than the index.
+  const { workerCount = availableParallelism(), signal } = options;
+  await using workers = new PruneWorkers({ backend, key, workerCount, signal });
   return await new IndexRepair(repository, options, workers).run();
 }
 

@@ -56,6 +56,23 @@ describe('repair packs', () => {
     assert.deepEqual(kindsOf(await check(planted)), ['node']);
   });
 
+  it('changes nothing on a dry run, and says the same', async (t) => {
+    const { planted, pack } = await plantThree();
+    await harm(planted.backend, pack.id, flipByte((pack.blobs[1]?.offset ?? 0) + 20));
+    const before = [await namesOf(planted.backend, 'pack'), await namesOf(planted.backend, 'index')];
+    const copyFolder = temporaryFolder(t);
+    const dry = await repairPacks(await opened(planted), [pack.id], { copyFolder, isDryRun: true });
+    assert.deepEqual(
+      [await namesOf(planted.backend, 'pack'), await namesOf(planted.backend, 'index'), readdirSync(copyFolder)],
+      [...before, []],
+    );
+    const { packs } = await repair(t, planted, [pack.id]);
+    assert.deepEqual(
+      packs.map(({ copy: _copy, ...rest }) => rest),
+      dry.packs,
+    );
+  });
+
   it('keeps a copy of the pack as it was, before it is removed', async (t) => {
     const { planted, pack } = await plantThree();
     await harm(planted.backend, pack.id, flipByte(3));

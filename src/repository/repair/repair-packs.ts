@@ -18,23 +18,27 @@ import { BlobSaver } from '../blobs/blob-saver.ts';
 import { dropPacksFromIndex } from '../index/drop-packs.ts';
 import { loadIndex } from '../index/load-index.ts';
 import type { Repository } from '../repository.ts';
-import { copyPack, type PackCopy } from './pack-copy.ts';
-import { type Candidate, PackSalvage } from './salvage-pack.ts';
+import { copyPack, type PackCopy, type PackToCopy } from './pack-copy.ts';
+import { type Candidate, PackSalvage, type SealedCopy } from './salvage-pack.ts';
 
 export interface RepairPacksOptions extends CallOptions {
   /** Where copies of the damaged packs are kept. */
   readonly copyFolder: string;
+  /** Finds out what could be saved, and changes nothing. */
+  readonly isDryRun?: boolean;
   readonly packSizeBytes?: number | undefined;
   readonly events?: EventSink;
 }
 
 export interface SalvagedPack {
   readonly id: PackId;
-  /** Absent where the storage has no such pack. */
+  /** Whether the storage has it. */
+  readonly isStored: boolean;
+  /** Absent where there is nothing to copy, and on a dry run. */
   readonly copy?: PackCopy;
   /** Blobs that should be in it, by the index and its own header. */
   readonly blobCount: number;
-  /** Saved into new packs. */
+  /** Saved into new packs, or that could be. */
   readonly savedCount: number;
   /** Whole in another pack already. */
   readonly elsewhereCount: number;
@@ -60,10 +64,15 @@ export async function repairPacks(repository: Repository, ids: readonly PackId[]
   const saved = IndexTable.create(packs.reduce((sum, { places }) => sum + places.length, 0));
   using saver = await BlobSaver.open(repository, { index: saved, packSizeBytes: options.packSizeBytes, signal });
   try {
-    const found = await new PackRepairRun(repository, indexed, saver, options).run(packs);
+    const save = (blob: SealedCopy): void => {
+      if (options.isDryRun === true) saved.claim(idToBytes(blob.id), blob.type);
+      else saver.saveSealed(blob.type, blob.id, blob.sealed, blob.plainLength);
+    };
+    const found = await new PackRepairRun(repository, indexed, save, options).run(packs);
     // What one of the packs has lost may have been whole in another of them.
     const isLost = ({ id, type }: LostBlob): boolean => saved.find(idToBytes(id), type === 'tree' ? treeBlob : dataBlob) < 0;
     const salvaged = found.map((pack) => ({ ...pack, lost: pack.lost.filter(isLost) }));
+    if (options.isDryRun === true) return { packs: salvaged, newPackCount: 0 };
     await saver.settle();
     await dropPacksFromIndex(repository.files, indexed.files, new Set(ids), { signal });
     for (const id of ids) {
@@ -163,15 +172,15 @@ async function sizeOf({ backend }: Repository, id: PackId, options: CallOptions)
 class PackRepairRun {
   readonly #repository: Repository;
   readonly #indexed: IndexedPacks;
-  readonly #saver: BlobSaver;
+  readonly #save: (blob: SealedCopy) => void;
   readonly #salvage: PackSalvage;
   readonly #options: RepairPacksOptions;
   #bytesDone = 0;
 
-  constructor(repository: Repository, indexed: IndexedPacks, saver: BlobSaver, options: RepairPacksOptions) {
+  constructor(repository: Repository, indexed: IndexedPacks, save: (blob: SealedCopy) => void, options: RepairPacksOptions) {
     this.#repository = repository;
     this.#indexed = indexed;
-    this.#saver = saver;
+    this.#save = save;
     this.#salvage = new PackSalvage(repository.backend, new Sealer(repository.masterKey, systemRandomness));
     this.#options = options;
   }
@@ -189,9 +198,9 @@ class PackRepairRun {
   }
 
   async #savePack({ id, sizeBytes, places }: DamagedPack): Promise<SalvagedPack> {
-    const { copyFolder, signal } = this.#options;
+    const { signal } = this.#options;
     const stored = sizeBytes === undefined ? undefined : { id, sizeBytes };
-    const copy = stored === undefined ? {} : { copy: await copyPack(this.#repository.backend, stored, copyFolder, { signal }) };
+    const copy = stored === undefined ? {} : await this.#copy(stored);
     const candidates = await this.#salvage.candidates({ id, sizeBytes: sizeBytes ?? 0 }, places, { signal });
     const counts = { savedCount: 0, elsewhereCount: 0 };
     const lost: LostBlob[] = [];
@@ -201,13 +210,18 @@ class PackRepairRun {
       else if (stored !== undefined && (await this.#saveBlob(id, candidate))) counts.savedCount++;
       else lost.push({ id: candidate.id, type: candidate.type === treeBlob ? 'tree' : 'data' });
     }
-    return { id, ...copy, blobCount: candidates.length, ...counts, lost };
+    return { id, isStored: stored !== undefined, ...copy, blobCount: candidates.length, ...counts, lost };
+  }
+
+  async #copy(pack: PackToCopy): Promise<Pick<SalvagedPack, 'copy'>> {
+    const { copyFolder, isDryRun = false, signal } = this.#options;
+    return isDryRun ? {} : { copy: await copyPack(this.#repository.backend, pack, copyFolder, { signal }) };
   }
 
   async #saveBlob(pack: PackId, candidate: Candidate): Promise<boolean> {
     const found = await this.#salvage.read(pack, candidate, this.#options);
     if (found === undefined) return false;
-    this.#saver.saveSealed(found.type, found.id, found.sealed, found.plainLength);
+    this.#save(found);
     return true;
   }
 

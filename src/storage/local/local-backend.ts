@@ -21,12 +21,12 @@ import {
 } from '../backend.ts';
 import { allFolders, pathSegments } from '../default-layout.ts';
 import { briefBlocking } from './brief-blocking.ts';
+import { StagingArea } from '../staging-area.ts';
 import { FolderSync } from './folder-sync.ts';
 import { listFiles } from './listing.ts';
 import { type Modes, modesLike, ownerModes } from './modes.ts';
 import { finish, Publisher } from './publisher.ts';
 import { readStored } from './reading.ts';
-import { StagingArea } from './staging-area.ts';
 import { asSystemWork, inWordsOfContract, isErrno } from './system-errors.ts';
 
 export interface LocalBackendOptions {
@@ -50,7 +50,7 @@ export class LocalBackend implements Backend {
     this.#root = resolve(options.path);
     this.location = this.#root;
     this.#publisher = new Publisher(this.#root, this.#folders);
-    this.#staging = new StagingArea({ root: this.#root, clock: options.clock ?? systemClock, random: options.random ?? systemRandomness });
+    this.#staging = new StagingArea({ parent: join(this.#root, 'tmp'), makesParent: true, clock: options.clock ?? systemClock, random: options.random ?? systemRandomness });
   }
 
   async create({ signal }: CallOptions = {}): Promise<void> {

