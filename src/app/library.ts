@@ -56,7 +56,11 @@ export async function openRepository(
   location: string,
   { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.open(await openBackend(location, { ...storage, events: onEvent }), { password, signal, events: onEvent });
+  const repository = await Repository.open(await openBackend(location, { ...storage, events: onEvent }), {
+    password,
+    signal,
+    events: onEvent,
+  });
   return new HoldfastRepository(repository, onEvent);
 }
 
@@ -65,7 +69,12 @@ export async function createRepository(
   location: string,
   { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.create(await openBackend(location, { ...storage, events: onEvent }), { password, signal, clock: systemClock, random: systemRandomness });
+  const repository = await Repository.create(await openBackend(location, { ...storage, events: onEvent }), {
+    password,
+    signal,
+    clock: systemClock,
+    random: systemRandomness,
+  });
   return new HoldfastRepository(repository, onEvent);
 }
 

@@ -21,7 +21,10 @@ export async function openBackend(location: string, options: StorageOptions = {}
   return await adapt(parseLocation(location), options);
 }
 
-async function adapt<K extends Kind>(location: Extract<RepositoryLocation, { readonly kind: K }>, options: StorageOptions): Promise<Backend> {
-  const adapter: Adapter<K> = adapters[location.kind as K];
+async function adapt<K extends Kind>(
+  location: Extract<RepositoryLocation, { readonly kind: K }>,
+  options: StorageOptions,
+): Promise<Backend> {
+  const adapter: Adapter<K> = adapters[location.kind];
   return await adapter(location, options);
 }

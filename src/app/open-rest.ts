@@ -31,7 +31,11 @@ export async function openRest({ address: text }: RestLocation, options: Storage
     connections: countOption(extended, 'connections', defaultConnections),
     stallMs: options.stallMs ?? defaultStallMs,
   });
-  const backend = new RestBackend({ client, location: address.printable, staging: stagingIn(options.temporaryFolder ?? tmpdir(), clock, random) });
+  const backend = new RestBackend({
+    client,
+    location: address.printable,
+    staging: stagingIn(options.temporaryFolder ?? tmpdir(), clock, random),
+  });
   return new RetryBackend(backend, { budgetMs: retryMs, clock, random, events });
 }
 

@@ -39,7 +39,8 @@ export function extendedOptions(kind: string, given: readonly string[], known: r
     const [, namespace = '', name = '', value] = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(text) ?? [];
     if (value === undefined || !kinds.has(namespace)) throw unusable(text.split('=', 1)[0] ?? '', 'Write it as -o rest.connections=5.');
     if (namespace !== kind) continue;
-    if (!known.includes(name)) throw unusable(`${namespace}.${name}`, `For ${kind} there is ${known.map((known) => `${kind}.${known}`).join(', ')}.`);
+    if (!known.includes(name))
+      throw unusable(`${namespace}.${name}`, `For ${kind} there is ${known.map((known) => `${kind}.${known}`).join(', ')}.`);
     found.set(name, value);
   }
   return found;

@@ -19,13 +19,7 @@ describe('parseLocation', () => {
   });
 
   it('refuses the other backends of restic by name, without repeating a password', () => {
-    for (const text of [
-      'sftp:u:secret@h:/p',
-      's3:https://k:secret@h/b',
-      'rclone:x:secret',
-      'b2:secret',
-      'azure:secret:/',
-    ]) {
+    for (const text of ['sftp:u:secret@h:/p', 's3:https://k:secret@h/b', 'rclone:x:secret', 'b2:secret', 'azure:secret:/']) {
       assert.throws(
         () => parseLocation(text),
         (error) => {

@@ -30,7 +30,14 @@ export class RestServer implements AsyncDisposable {
   static async start(options: RestServerOptions): Promise<RestServer> {
     const port = options.port ?? (await freePort());
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'holdfast-rest-')));
-    const args = ['--path', folder, '--listen', `127.0.0.1:${port}`, ...(options.asksPassword === true ? [] : ['--no-auth']), ...(options.args ?? [])];
+    const args = [
+      '--path',
+      folder,
+      '--listen',
+      `127.0.0.1:${port}`,
+      ...(options.asksPassword === true ? [] : ['--no-auth']),
+      ...(options.args ?? []),
+    ];
     const server = new RestServer(spawn(options.binary, args, { stdio: 'ignore' }), port, folder, options.folder === undefined);
     await server.#untilReady();
     return server;

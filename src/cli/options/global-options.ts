@@ -4,7 +4,13 @@ import type { OptionTable, Values } from './option.ts';
 export const compressionModes = ['off', 'auto', 'fastest', 'better', 'max'] as const;
 
 export const globalOptions = {
-  repo: { kind: 'text', short: 'r', valueName: 'LOCATION', env: 'REPOSITORY', description: 'where the repository is: a directory, or rest:https://host/' },
+  repo: {
+    kind: 'text',
+    short: 'r',
+    valueName: 'LOCATION',
+    env: 'REPOSITORY',
+    description: 'where the repository is: a directory, or rest:https://host/',
+  },
   'repository-file': { kind: 'text', valueName: 'FILE', env: 'REPOSITORY_FILE', description: 'read the location from a file' },
   'password-file': { kind: 'text', short: 'p', valueName: 'FILE', env: 'PASSWORD_FILE', description: 'read the password from a file' },
   'password-command': {
@@ -45,7 +51,12 @@ export const globalOptions = {
     env: 'CACERT',
     description: 'trust only servers with a certificate from one of these authorities',
   },
-  'tls-client-cert': { kind: 'text', valueName: 'FILE', env: 'TLS_CLIENT_CERT', description: 'certificate and key to show to the server, as PEM' },
+  'tls-client-cert': {
+    kind: 'text',
+    valueName: 'FILE',
+    env: 'TLS_CLIENT_CERT',
+    description: 'certificate and key to show to the server, as PEM',
+  },
   'insecure-tls': { kind: 'flag', description: 'do not verify certificates of servers: whoever answers can pretend to be the server' },
   'retry-time': {
     kind: 'duration',

@@ -50,7 +50,12 @@ export class LocalBackend implements Backend {
     this.#root = resolve(options.path);
     this.location = this.#root;
     this.#publisher = new Publisher(this.#root, this.#folders);
-    this.#staging = new StagingArea({ parent: join(this.#root, 'tmp'), makesParent: true, clock: options.clock ?? systemClock, random: options.random ?? systemRandomness });
+    this.#staging = new StagingArea({
+      parent: join(this.#root, 'tmp'),
+      makesParent: true,
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandomness,
+    });
   }
 
   async create({ signal }: CallOptions = {}): Promise<void> {

@@ -31,7 +31,11 @@ const meanings: Readonly<Record<number, Meaning>> = {
   },
   429: { code: 'storage-failed', fact: 'has too many requests', isRetryable: true },
   501: { code: 'unsupported', fact: 'does not know this kind of request', hint: 'Check that the address is that of a restic REST server.' },
-  507: { code: 'storage-full', fact: 'has no room left for the repository', hint: 'Have room made or the quota raised, then run it again: finished work is kept.' },
+  507: {
+    code: 'storage-full',
+    fact: 'has no room left for the repository',
+    hint: 'Have room made or the quota raised, then run it again: finished work is kept.',
+  },
 };
 
 /** @param what the call, as in `saving pack 1f3a…` */
@@ -49,7 +53,8 @@ export function statusError(what: string, location: string, status: number, head
 function unusual(status: number): Meaning {
   if (status >= 500) return { code: 'storage-failed', fact: 'failed itself', isRetryable: true };
   const hint = 'Check that the address is that of a restic REST server.';
-  if (status >= 300 && status < 400) return { code: 'storage-failed', fact: 'sends to another address', hint: 'Name that address as the location.' };
+  if (status >= 300 && status < 400)
+    return { code: 'storage-failed', fact: 'sends to another address', hint: 'Name that address as the location.' };
   return { code: 'storage-failed', fact: 'gave an answer that was not expected', hint };
 }
 
@@ -62,7 +67,8 @@ export function readRetryAfter(text: string | undefined, nowMs: number = Date.no
 }
 
 /** Failures of names and certificates do not go away by themselves. */
-const lastingErrors = /^(?:ENOTFOUND|ENOENT|EACCES|EPERM|CERT_|ERR_TLS|ERR_SSL|ERR_OSSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME|EPROTO|HPE_)/;
+const lastingErrors =
+  /^(?:ENOTFOUND|ENOENT|EACCES|EPERM|CERT_|ERR_TLS|ERR_SSL|ERR_OSSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME|EPROTO|HPE_)/;
 const certificateErrors = /^(?:CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 
 export function networkError(what: string, location: string, error: Error): HoldfastError {
@@ -94,9 +100,13 @@ function networkHint(code: string): { hint?: string } {
 }
 
 export function stalledError(what: string, location: string, stallMs: number): HoldfastError {
-  return new HoldfastError('storage-failed', `${what} failed: nothing came from or went to ${location} for ${Math.round(stallMs / 1000)} s`, {
-    isRetryable: true,
-  });
+  return new HoldfastError(
+    'storage-failed',
+    `${what} failed: nothing came from or went to ${location} for ${Math.round(stallMs / 1000)} s`,
+    {
+      isRetryable: true,
+    },
+  );
 }
 
 export function cutError(what: string, location: string, wantedBytes: number, gotBytes: number): HoldfastError {

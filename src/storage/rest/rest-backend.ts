@@ -192,7 +192,13 @@ export class RestBackend implements Backend {
   }
 
   async #list(kind: FileKind, folder: string, signal: AbortSignal | undefined): Promise<FoundFiles> {
-    const request = { method: 'GET', path: `${folder}/`, what: `listing files of the kind ${kind}`, isUrgent: kind === 'lock', signal } as const;
+    const request = {
+      method: 'GET',
+      path: `${folder}/`,
+      what: `listing files of the kind ${kind}`,
+      isUrgent: kind === 'lock',
+      signal,
+    } as const;
     const response = await this.#client.ask(request);
     const isRclone = String(response.headers['server']).startsWith('rclone/');
     // As restic: a folder that is not there is an empty one, but rclone says so of its own failures, too.
