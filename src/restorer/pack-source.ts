@@ -1,6 +1,6 @@
 /** The bytes of packs that workers cannot open themselves: fetched here, handed over in shared memory. */
 import type { Backend } from '../storage/backend.ts';
-import type { IndexTable } from '../workers/index-table.ts';
+import { type IndexTable, treeBlob } from '../workers/index-table.ts';
 import { localPackFolder } from '../repository/blobs/blob-loader.ts';
 
 export class PackSource {
@@ -18,10 +18,10 @@ export class PackSource {
   }
 
   /** A part of a pack; undefined where workers read it themselves. @throws HoldfastError */
-  async load(pack: number, offset: number, length: number): Promise<SharedArrayBuffer | undefined> {
+  async load(pack: number, offset: number, length: number, holdsTrees = false): Promise<SharedArrayBuffer | undefined> {
     if (this.localFolder !== undefined) return undefined;
     const file = { kind: 'pack', name: this.#index.packIdHex(pack) } as const;
-    const bytes = await this.#backend.load(file, { offset, length, signal: this.#signal });
+    const bytes = await this.#backend.load(file, { offset, length, holdsTrees, signal: this.#signal });
     const shared = new SharedArrayBuffer(bytes.length);
     new Uint8Array(shared).set(bytes);
     return shared;
@@ -29,7 +29,7 @@ export class PackSource {
 
   async loadEntry(entry: number): Promise<SharedArrayBuffer | undefined> {
     const index = this.#index;
-    return await this.load(index.packOf(entry), index.offsetOf(entry), index.lengthOf(entry));
+    return await this.load(index.packOf(entry), index.offsetOf(entry), index.lengthOf(entry), index.typeOf(entry) === treeBlob);
   }
 
   /** The other places where the same blob lies, in the order of the index. */

@@ -63,12 +63,13 @@ export class TreeStep {
 
   async #read(kind: 'walk' | 'remove', directories: readonly number[], onAnswer: (answer: Walked) => void): Promise<void> {
     const unread: UnreadTree[] = [];
-    const trees: TreeJob[] = [];
-    for (const directory of directories) {
-      const entry = this.#crew.plan.directories.get(directory, directoryWord.tree) - 1;
-      const job = await this.#load(directory, entry, unread);
-      if (job !== undefined) trees.push(job);
-    }
+    const jobs = await Promise.all(
+      directories.map((directory) => {
+        const entry = this.#crew.plan.directories.get(directory, directoryWord.tree) - 1;
+        return this.#load(directory, entry, unread);
+      }),
+    );
+    const trees: TreeJob[] = jobs.filter((job) => job !== undefined);
     const answer = await this.#crew.ask('walked', { kind, trees });
     onAnswer(answer);
     for (const lost of [...unread, ...answer.unread]) await this.#readOtherCopy(kind, lost, onAnswer);

@@ -7,8 +7,9 @@ import { createHash } from 'node:crypto';
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type ErrorCode, HoldfastError } from '../base/errors.ts';
-import { type Backend, configFile, type FileKind, fileKinds, type StoredFile } from './backend.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { type Backend, configFile, fileKinds, type StoredFile } from './backend.ts';
+import { byName, namesOf, rejectsWith, sample } from './conformance-samples.ts';
 
 export interface BackendUnderTest {
   /** Not yet created. */
@@ -284,26 +285,4 @@ function describeCancellation(current: () => BackendUnderTest): void {
     await rejectsWith('cancelled', Array.fromAsync(backend.list('index', { signal })));
     assert.deepEqual(await backend.load(file), bytes);
   });
-}
-
-/** A file whose bytes and name depend on the number and kind alone. */
-function sample(kind: FileKind, n: number): { file: StoredFile; bytes: Buffer } {
-  const bytes = Buffer.from(`${kind} number ${n} `.repeat(3 + n));
-  return { file: { kind, name: createHash('sha256').update(bytes).digest('hex') }, bytes };
-}
-
-async function namesOf(backend: Backend, kind: FileKind): Promise<string[]> {
-  return (await Array.fromAsync(backend.list(kind))).map(({ name }) => name);
-}
-
-async function rejectsWith(code: ErrorCode, work: Promise<unknown>): Promise<void> {
-  await assert.rejects(work, (error) => {
-    assert.ok(error instanceof HoldfastError, `not a HoldfastError: ${String(error)}`);
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
-}
-
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name < b.name ? -1 : 1;
 }
