@@ -20,7 +20,7 @@ import type { FileArchiver } from './file-archiver.ts';
 import type { DirectoryRequest, EntryRequest, HoleToken, NamesRequest } from './messages.ts';
 import { fieldsOf, isSameMetadata } from './node-fields.ts';
 import { latin1, nameBytes, quotedOf } from './entry-names.ts';
-import { openFlags, openReadable } from './open-entry.ts';
+import { openFlags, openReadable, openReadablePath } from './open-entry.ts';
 import { SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -64,7 +64,7 @@ export class EntryWalk {
   /** A directory that another worker gave away; already selected. */
   directory(request: DirectoryRequest): Part {
     this.#startMs = performance.now();
-    const fd = openPath(this.#context.libc, request.path, openFlags.directory);
+    const fd = openReadablePath(this.#context.libc, request.path, openFlags.directory);
     const { name } = splitPath(request.snapshotPath);
     return this.#openedDirectory(fd, request.path, request.snapshotPath, name, request.previous, 0, request.token);
   }
@@ -73,7 +73,7 @@ export class EntryWalk {
   names(request: NamesRequest): Part {
     this.#startMs = performance.now();
     const { libc, parents } = this.#context;
-    const fd = openPath(libc, request.path, openFlags.directory);
+    const fd = openReadablePath(libc, request.path, openFlags.directory);
     if (fd < 0) return this.#vanished(printablePath(request.path), 'open', fd);
     try {
       const frame = new DirectoryFrame(fd, request, 0);

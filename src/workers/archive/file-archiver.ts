@@ -10,11 +10,11 @@ import { dataBlob } from '../index-table.ts';
 import { type Added, Counter, type FileChange } from './counters.ts';
 import type { DirectoryFrame } from './directory-frame.ts';
 import { latin1, nameBytes, quotedOf } from './entry-names.ts';
-import { joinPath, openPath, printablePath, splitPath } from './entry-paths.ts';
+import { joinPath, printablePath, splitPath } from './entry-paths.ts';
 import type { Part } from './entry-walk.ts';
 import { alwaysSharedBytes, type ArchiveResponse, type FileRequest, sharedFileBytes } from './messages.ts';
 import { changeOf, fieldsOf, isFileChanged, isSameMetadata, readAttributes } from './node-fields.ts';
-import { openFlags, openReadable } from './open-entry.ts';
+import { openFlags, openReadable, openReadablePath } from './open-entry.ts';
 import { fromSource, SourceFailure } from './source-failure.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -55,7 +55,7 @@ export class FileArchiver {
   /** A large file, by its path; one of many chunks is handed back opened, for all workers to share. @throws SourceFailure */
   saveLarge(request: FileRequest): ArchiveResponse {
     const { libc } = this.#context;
-    const fd = openPath(libc, request.path, openFlags.file);
+    const fd = openReadablePath(libc, request.path, openFlags.file);
     if (fd < 0) return { kind: 'filled', part: this.#notOpened(printablePath(request.path), fd) };
     let isShared = false;
     try {

@@ -2,6 +2,7 @@
 import { O_CLOEXEC, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../posix/constants.ts';
 import { minusErrno } from '../../posix/errno.ts';
 import type { Libc } from '../../posix/libc.ts';
+import { openPath } from './entry-paths.ts';
 
 const readable = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
@@ -18,4 +19,10 @@ const notPermitted = minusErrno('EPERM');
 export function openReadable(libc: Libc, dirFd: number, name: Uint8Array, flags: number): number {
   const fd = libc.openAt(dirFd, name, flags | O_NOATIME, 0);
   return fd === notPermitted ? libc.openAt(dirFd, name, flags, 0) : fd;
+}
+
+/** The same by a path of any length. */
+export function openReadablePath(libc: Libc, path: Uint8Array, flags: number): number {
+  const fd = openPath(libc, path, flags | O_NOATIME);
+  return fd === notPermitted ? openPath(libc, path, flags) : fd;
 }
