@@ -7,12 +7,14 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import type { IndexFileReader } from '../repository/index/load-index.ts';
+import { makeMailbox } from '../workers/archive/main-trees.ts';
 import { Counters } from '../workers/archive/counters.ts';
 import type { ArchiveNotice, ArchiveRequest, ArchiveResponse, ArchiveWorkerData } from '../workers/archive/messages.ts';
 import type { IndexTable } from '../workers/index-table.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
 import { BackupRun } from './backup-run.ts';
+import type { FarMemory } from './far-repository.ts';
 import type { ArchivePool } from './shared-file-job.ts';
 
 export interface SessionOptions {
@@ -28,6 +30,7 @@ export class ArchiveSession implements AsyncDisposable {
   readonly pool: ArchivePool;
   readonly #counterMemory: SharedArrayBuffer;
   readonly #counters: Counters;
+  readonly #far: FarMemory;
   readonly #signal: AbortSignal | undefined;
   #run: BackupRun | undefined;
   #stopped: { readonly error: unknown } | undefined;
@@ -38,12 +41,21 @@ export class ArchiveSession implements AsyncDisposable {
     const counters = Counters.memoryFor(workerCount + 1);
     this.#counterMemory = counters;
     this.#counters = Counters.row(counters, workerCount);
+    const far = { mailboxes: Array.from({ length: workerCount }, makeMailbox), staged: new SharedArrayBuffer(4) };
+    this.#far = far;
     this.#signal = signal;
     this.pool = new WorkerPool<ArchiveRequest, ArchiveResponse, ArchiveNotice>({
       entry: new URL(`../workers/archive/archive.worker${extname(import.meta.url)}`, import.meta.url),
       workerCount,
       firstWorkers,
-      workerData: (worker): ArchiveWorkerData => ({ worker, counters, hunger, stop }),
+      workerData: (worker): ArchiveWorkerData => ({
+        worker,
+        counters,
+        hunger,
+        stop,
+        mailbox: far.mailboxes[worker] ?? makeMailbox(),
+        staged: far.staged,
+      }),
       onNotice: (notice) => this.#run?.receive(notice),
       depth: 1,
       hunger: new Int32Array(hunger),
@@ -72,6 +84,7 @@ export class ArchiveSession implements AsyncDisposable {
       options,
       counters: this.#counters,
       counterMemory: this.#counterMemory,
+      far: this.#far,
       signal: this.#signal,
     });
     this.#run = run;

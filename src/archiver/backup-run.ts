@@ -18,9 +18,11 @@ import {
 import { changeOf } from '../workers/archive/node-fields.ts';
 import { SourceFailure } from '../workers/archive/source-failure.ts';
 import { dataBlob, type IndexTable, treeBlob } from '../workers/index-table.ts';
+import { maxStagedBytes } from '../workers/archive/upload-room.ts';
 import { ArchiveProgress } from './archive-progress.ts';
 import type { ArchiveRepository, BackupOptions, BackupResult } from './backup-options.ts';
 import { groupUnfinished } from '../repository/index/merge-plan.ts';
+import { FarRepository, type FarMemory } from './far-repository.ts';
 import { type ArchivePool, type StoredFile, storeSharedFile } from './shared-file-job.ts';
 import { SizeEstimate, type Totals } from './size-estimate.ts';
 import { saveStream } from './stream-source.ts';
@@ -42,6 +44,7 @@ export interface RunParts {
   /** Main's own row of the counters, and all rows. */
   readonly counters: Counters;
   readonly counterMemory: SharedArrayBuffer;
+  readonly far: FarMemory;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -49,6 +52,7 @@ export class BackupRun {
   readonly #parts: RunParts;
   readonly #assembly: TreeAssembly;
   readonly #ledger: PackLedger;
+  readonly #far: FarRepository;
   readonly #sharedFiles = new Turnstile(sharedFilesAtOnce);
   readonly #fatal = Promise.withResolvers<never>();
   #devices: ReadonlyMap<string, string> = new Map();
@@ -66,12 +70,14 @@ export class BackupRun {
       onError: this.#fatal.reject,
     });
     const { clock } = options;
+    this.#far = new FarRepository(parts.far, repository, index, signal);
     this.#ledger = new PackLedger({
       backend: repository.backend,
       index,
       saveIndex: (json) => this.#saveIndex(json),
       monotonicMs: () => clock.monotonicMs(),
       signal,
+      onTakenOver: packFolderOf(repository.backend) === undefined ? this.#far.noteSent : undefined,
     });
   }
 
@@ -145,6 +151,8 @@ export class BackupRun {
         return this.#ledger.add(notice.pack, this.#fatal.reject);
       case 'pending':
         return this.#assembly.add(notice);
+      case 'tree-wanted':
+        return void this.#far.answer(notice.worker, notice.id);
       case 'offer':
         this.#saveOffer(notice.request).catch(this.#fatal.reject);
         return;
@@ -196,6 +204,7 @@ export class BackupRun {
       packFolder: packFolderOf(backend),
       stagingFolder: isDryRun ? '' : await backend.stagingFolder({ signal: this.#parts.signal }),
       packSizeBytes,
+      maxStagedBytes: packFolderOf(backend) === undefined ? maxStagedBytes(packSizeBytes) : undefined,
       compression,
       isCompressed: config.version > 1,
       isDryRun,

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +16,8 @@ export interface RestServerOptions {
   /** The repositories; a new folder, removed at the end, unless told. */
   readonly folder?: string;
   readonly port?: number;
+  /** Path of a Unix socket, instead of a port. */
+  readonly socket?: string;
 }
 
 const startTries = 200;
@@ -34,12 +36,12 @@ export class RestServer implements AsyncDisposable {
       '--path',
       folder,
       '--listen',
-      `127.0.0.1:${port}`,
+      options.socket === undefined ? `127.0.0.1:${port}` : `unix:${options.socket}`,
       ...(options.asksPassword === true ? [] : ['--no-auth']),
       ...(options.args ?? []),
     ];
     const server = new RestServer(spawn(options.binary, args, { stdio: 'ignore' }), port, folder, options.folder === undefined);
-    await server.#untilReady();
+    await server.#untilReady(options.socket);
     return server;
   }
 
@@ -68,10 +70,10 @@ export class RestServer implements AsyncDisposable {
     if (this.#ownsFolder) await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #untilReady(): Promise<void> {
+  async #untilReady(socket: string | undefined): Promise<void> {
     for (let tries = 0; tries < startTries; tries++) {
       if (this.#child.exitCode !== null) throw new Error(`rest-server ended with code ${this.#child.exitCode}`);
-      if (await answers(this.port)) return;
+      if (await answers(socket === undefined ? connect(this.port, '127.0.0.1') : connect(socket))) return;
       await delay(tryMs);
     }
     await this.kill();
@@ -79,8 +81,7 @@ export class RestServer implements AsyncDisposable {
   }
 }
 
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
+async function answers(socket: Socket): Promise<boolean> {
   try {
     await once(socket, 'connect');
     return true;

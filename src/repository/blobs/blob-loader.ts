@@ -13,10 +13,11 @@ import { assertBlobLengths, BlobDecoder } from '../../workers/blob-decoder.ts';
 import { BlobReader, damagedBlob } from '../../workers/blob-reader.ts';
 import { type BlobType, type IndexTable, treeBlob } from '../../workers/index-table.ts';
 import type { TreeSource } from '../tree/tree-source.ts';
+import { NearbyReads } from './nearby-reads.ts';
 import { TreeCache } from './tree-cache.ts';
 
 export class BlobLoader implements TreeSource, Disposable {
-  readonly #backend: Backend;
+  readonly #farPacks: NearbyReads;
   readonly #index: IndexTable;
   readonly #decoder: BlobDecoder;
   /** For packs that this machine can open: reads of some ten microseconds, so they block rather than wait for a thread. */
@@ -26,7 +27,7 @@ export class BlobLoader implements TreeSource, Disposable {
   constructor(backend: Backend, key: MasterKey, index: IndexTable) {
     const sealer = new Sealer(key, systemRandomness);
     const packFolder = localPackFolder(backend);
-    this.#backend = backend;
+    this.#farPacks = new NearbyReads(backend, index);
     this.#index = index;
     this.#decoder = new BlobDecoder(sealer);
     this.#reader = packFolder === undefined ? undefined : new BlobReader(index, sealer, packFolder);
@@ -91,11 +92,8 @@ export class BlobLoader implements TreeSource, Disposable {
   async #fetch(entry: number, { signal, isFresh = false }: LoadOptions): Promise<Uint8Array | undefined> {
     if (this.#reader !== undefined) return undefined;
     const index = this.#index;
-    const length = index.lengthOf(entry);
-    assertBlobLengths(length, index.plainLengthOf(entry));
-    const pack = { kind: 'pack', name: index.packIdHex(index.packOf(entry)) } as const;
-    const holdsTrees = index.typeOf(entry) === treeBlob;
-    return await this.#backend.load(pack, { offset: index.offsetOf(entry), length, holdsTrees, isFresh, signal });
+    assertBlobLengths(index.lengthOf(entry), index.plainLengthOf(entry));
+    return await this.#farPacks.load(entry, { holdsTrees: index.typeOf(entry) === treeBlob, isFresh, signal });
   }
 
   #decode(entry: number, sealed: Uint8Array | undefined): Uint8Array {

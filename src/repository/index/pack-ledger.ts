@@ -27,6 +27,8 @@ export interface PackLedgerOptions {
   readonly writeIndex?: (packs: readonly { readonly pack: number; readonly entries: Uint32Array }[]) => Promise<IndexId>;
   readonly monotonicMs: () => number;
   readonly signal?: AbortSignal | undefined;
+  /** The pack is no longer staged, or could not be taken over. */
+  readonly onTakenOver?: ((pack: FinishedPack) => void) | undefined;
   /** Reads a pack back that is durable, before any index names it. When it rejects, no index ever does. */
   readonly prove?: ((pack: FinishedPack) => Promise<void>) | undefined;
 }
@@ -67,7 +69,11 @@ export class PackLedger {
 
   async #takeIn(pack: FinishedPack): Promise<void> {
     const { backend, index, signal, monotonicMs, prove } = this.#options;
-    await backend.adopt({ kind: 'pack', name: pack.id }, pack.stagedPath, { signal, holdsTrees: pack.type === treeBlob });
+    try {
+      await backend.adopt({ kind: 'pack', name: pack.id }, pack.stagedPath, { signal, holdsTrees: pack.type === treeBlob });
+    } finally {
+      this.#options.onTakenOver?.(pack);
+    }
     await prove?.(pack);
     const number = assignBlobs(index, pack);
     if (this.#durable.length === 0) this.#oldestMs = monotonicMs();

@@ -31,6 +31,10 @@ export interface ArchiveWorkerData {
   readonly hunger: SharedArrayBuffer;
   /** Int32: 1 when the backup has ended and nobody waits for answers. */
   readonly stop: SharedArrayBuffer;
+  /** Where main puts trees of the parent that this worker cannot read itself. */
+  readonly mailbox: SharedArrayBuffer;
+  /** Of UploadRoom. */
+  readonly staged: SharedArrayBuffer;
 }
 
 /** Which differences to the parent snapshot make a file be read again, as restic's options of these names. */
@@ -48,6 +52,8 @@ export interface BeginRequest {
   readonly packFolder: string | undefined;
   readonly stagingFolder: string;
   readonly packSizeBytes: number;
+  /** Where packs are sent away: no more than this waits for it. Undefined where they stay in place. */
+  readonly maxStagedBytes: number | undefined;
   readonly compression: CompressionMode;
   readonly isCompressed: boolean;
   readonly isDryRun: boolean;
@@ -235,6 +241,8 @@ export type ArchiveNotice =
       readonly previousTree: string | undefined;
       readonly isSameMetadata: boolean;
     }
+  /** The worker waits at its mailbox. */
+  | { readonly kind: 'tree-wanted'; readonly worker: number; readonly id: string }
   | { readonly kind: 'offer'; readonly request: DirectoryRequest | NamesRequest | FileRequest }
   | { readonly kind: 'failure'; readonly path: string; readonly error: ErrorRecord }
   | { readonly kind: 'warning'; readonly message: string }

@@ -2,23 +2,27 @@
 import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import { parentEntries, type ParentEntry } from '../../format/parent-entries.ts';
 import type { QuotedName } from '../../format/go-quote.ts';
-import type { BlobReader } from '../blob-reader.ts';
 import { treeBlob, type IndexTable } from '../index-table.ts';
 
 export type ParentDirectory = ReadonlyMap<QuotedName, ParentEntry>;
 
 const none: ParentDirectory = new Map();
 
+export interface TreeReader {
+  /** The plaintext of a tree, which holds until the next call. */
+  read(entry: number): Uint8Array;
+}
+
 export class ParentTrees {
   readonly #index: IndexTable;
-  readonly #reader: BlobReader | undefined;
+  readonly #reader: TreeReader;
   readonly #onUnreadable: (error: HoldfastError) => void;
   readonly #id = Buffer.alloc(32);
   /** A large directory is worked on in several requests, which all ask for the same tree. */
   #lastId = '';
   #last: ParentDirectory = none;
 
-  constructor(index: IndexTable, reader: BlobReader | undefined, onUnreadable: (error: HoldfastError) => void) {
+  constructor(index: IndexTable, reader: TreeReader, onUnreadable: (error: HoldfastError) => void) {
     this.#index = index;
     this.#reader = reader;
     this.#onUnreadable = onUnreadable;
@@ -26,21 +30,21 @@ export class ParentTrees {
 
   /** Empty when there is none; one that cannot be read is reported, and its files are read again. */
   load(id: string | undefined): ParentDirectory {
-    if (id === undefined || this.#reader === undefined) return none;
+    if (id === undefined) return none;
     if (id === this.#lastId) return this.#last;
-    const found = this.#tryLoad(id, this.#reader);
+    const found = this.#tryLoad(id);
     this.#lastId = id;
     this.#last = found;
     return found;
   }
 
-  #tryLoad(id: string, reader: BlobReader): ParentDirectory {
+  #tryLoad(id: string): ParentDirectory {
     try {
       this.#id.write(id, 'hex');
       const entry = this.#index.find(this.#id, treeBlob);
       // Claimed in this run, it was not there before: what the parent says of its files is lost.
       if (entry < 0 || this.#index.packOf(entry) < 0) throw missingTree(id);
-      return parentEntries(reader.read(entry));
+      return parentEntries(this.#reader.read(entry));
     } catch (error) {
       this.#onUnreadable(asHoldfastError(error));
       return none;

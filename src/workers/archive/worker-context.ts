@@ -14,9 +14,18 @@ import { notify } from '../protocol.ts';
 import { BlobStore } from './blob-store.ts';
 import { Counters } from './counters.ts';
 import { FileReader } from './file-reader.ts';
-import { type ArchiveNotice, type ArchiveWorkerData, type BeginRequest, type HoleToken, tokenStride } from './messages.ts';
+import { MainTrees } from './main-trees.ts';
+import {
+  type ArchiveNotice,
+  type ArchiveWorkerData,
+  type BeginRequest,
+  type FinishedPack,
+  type HoleToken,
+  tokenStride,
+} from './messages.ts';
 import { PackWriter } from './pack-writer.ts';
-import { ParentTrees } from './parent-tree.ts';
+import { ParentTrees, type TreeReader } from './parent-tree.ts';
+import { UploadRoom } from './upload-room.ts';
 
 export class WorkerContext {
   readonly begin: BeginRequest;
@@ -34,6 +43,7 @@ export class WorkerContext {
   readonly #hunger: Int32Array;
   readonly #stop: Int32Array;
   readonly #worker: number;
+  readonly #room: UploadRoom | undefined;
   #nextToken = 1;
   #nextWriter = 0;
 
@@ -42,6 +52,7 @@ export class WorkerContext {
     this.#worker = data.worker;
     this.#hunger = new Int32Array(data.hunger);
     this.#stop = new Int32Array(data.stop);
+    this.#room = begin.maxStagedBytes === undefined ? undefined : new UploadRoom(data.staged, begin.maxStagedBytes);
     this.index = IndexTable.attach(begin.index);
     this.sealer = new Sealer(begin.key, systemRandomness);
     this.counters = Counters.row(data.counters, data.worker);
@@ -49,8 +60,7 @@ export class WorkerContext {
     this.store = this.#blobStore();
     this.chunker = new Chunker(begin.polynomial);
     this.files = new FileReader(this.libc, this.chunker, this.store);
-    const reader = begin.packFolder === undefined ? undefined : new BlobReader(this.index, this.sealer, begin.packFolder);
-    this.parents = new ParentTrees(this.index, reader, (error) => this.fail('parent snapshot', error));
+    this.parents = new ParentTrees(this.index, this.#treeReader(data.mailbox), (error) => this.fail('parent snapshot', error));
     const onWarning = (message: string): void => this.tell({ kind: 'warning', message });
     const { selection, allowedDevices } = begin;
     this.selector = selection === undefined ? undefined : new Selector(selection, { allowedDevices, onWarning });
@@ -67,7 +77,7 @@ export class WorkerContext {
       stagingFolder: begin.stagingFolder,
       name: `${name}-${unique}`,
       packSizeBytes: begin.packSizeBytes,
-      onFinished: (pack) => this.tell({ kind: 'pack', pack }),
+      onFinished: (pack) => this.#handOver(pack),
     });
   }
 
@@ -97,6 +107,19 @@ export class WorkerContext {
   /** Reports an item that is left out of the snapshot because of an error. */
   fail(path: string, error: HoldfastError): void {
     this.tell({ kind: 'failure', path, error: toErrorRecord(error) });
+  }
+
+  #handOver(pack: FinishedPack): void {
+    this.#room?.add(pack);
+    this.tell({ kind: 'pack', pack });
+    this.#room?.wait(() => Atomics.load(this.#stop, 0) !== 0);
+  }
+
+  #treeReader(mailbox: SharedArrayBuffer): TreeReader {
+    const { index, sealer, begin } = this;
+    if (begin.packFolder !== undefined) return new BlobReader(index, sealer, begin.packFolder);
+    const ask = (id: string): void => this.tell({ kind: 'tree-wanted', worker: this.#worker, id });
+    return new MainTrees(mailbox, index, ask, () => this.throwIfStopped());
   }
 
   #blobStore(): BlobStore {
