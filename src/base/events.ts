@@ -33,6 +33,8 @@ export interface ProgressEvent {
   readonly bytesTotal?: number;
   readonly errorCount: number;
   readonly currentFiles?: readonly string[];
+  /** Of a restore: what was right already, and what was removed because it was not in the snapshot. */
+  readonly restored?: { readonly filesSkipped: number; readonly bytesSkipped: number; readonly filesDeleted: number };
 }
 
 export interface ItemEvent {

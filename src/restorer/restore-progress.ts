@@ -46,6 +46,11 @@ export class RestoreProgress implements Disposable {
       bytesDone: this.sum(restoreCounter.restoredBytes),
       bytesTotal: this.sum(restoreCounter.totalBytes),
       errorCount: this.#failureCount,
+      restored: {
+        filesSkipped: this.sum(restoreCounter.skipped),
+        bytesSkipped: this.sum(restoreCounter.skippedBytes),
+        filesDeleted: this.sum(restoreCounter.deleted),
+      },
     });
   }
 }

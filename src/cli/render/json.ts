@@ -98,8 +98,11 @@ function restoreCounts(event: ProgressEvent): object {
   return {
     ...(event.filesTotal === undefined ? {} : { total_files: event.filesTotal }),
     files_restored: event.filesDone,
+    files_skipped: event.restored?.filesSkipped ?? 0,
+    files_deleted: event.restored?.filesDeleted ?? 0,
     ...(event.bytesTotal === undefined ? {} : { total_bytes: event.bytesTotal }),
     bytes_restored: event.bytesDone,
+    bytes_skipped: event.restored?.bytesSkipped ?? 0,
     error_count: event.errorCount,
   };
 }

@@ -3,8 +3,9 @@
  *
  * A worker walks on by itself as long as the others have work; when main runs short of requests it gives
  * subdirectories, large files or a share of a large directory's names away. What is given away leaves a hole in its
- * directory, and a directory with holes is finished by main. All names are opened relative to their directory's
- * descriptor: no path is too long, and a folder swapped for a link on the way is not followed.
+ * directory, and a directory with holes is finished by main. Names are opened relative to their directory's descriptor: no
+ * path is too long, and a folder swapped for a link on the way is not followed. What was given away is opened by its path, as
+ * the roots are: there, a folder above it that is swapped for a link meanwhile is followed.
  */
 import { encodeNodeFields, type NodeFields } from '../../format/node-encoder.ts';
 import type { ParentEntry } from '../../format/parent-entries.ts';
