@@ -12,6 +12,7 @@ interface Folder {
   readonly closed?: Readonly<Record<string, string>>;
 }
 
+const knowsNoContent = 'the repository server keeps whole files, and knows nothing of what is in them: its clients hold the keys';
 const stateIsForTheService = 'the state store belongs to the service; the engine keeps everything in the repository';
 
 export const folders: readonly Folder[] = [
@@ -32,6 +33,20 @@ export const folders: readonly Folder[] = [
   { name: 'repository', level: 2, alsoImports: ['workers'], closed: { state: stateIsForTheService } },
   { name: 'archiver', level: 2, alsoImports: ['workers', 'repository'], closed: { state: stateIsForTheService } },
   { name: 'restorer', level: 2, alsoImports: ['workers', 'repository'], closed: { state: stateIsForTheService } },
+  {
+    name: 'server',
+    level: 2,
+    closed: {
+      patterns: knowsNoContent,
+      chunker: knowsNoContent,
+      compression: knowsNoContent,
+      format: knowsNoContent,
+      sources: knowsNoContent,
+      selection: knowsNoContent,
+      retention: knowsNoContent,
+      state: stateIsForTheService,
+    },
+  },
   { name: 'pitr', level: 3 },
   { name: 'mirror', level: 3 },
   { name: 'alerts', level: 3 },
@@ -39,7 +54,6 @@ export const folders: readonly Folder[] = [
   { name: 'config', level: 4 },
   { name: 'jobs', level: 4, alsoImports: ['config'] },
   { name: 'app', level: 5 },
-  { name: 'server', level: 5, alsoImports: ['app'] },
   { name: 'cli', level: 5, alsoImports: ['app'] },
 ];
 

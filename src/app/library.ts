@@ -20,7 +20,7 @@ import { restore } from '../restorer/restore.ts';
 import type { RestoreOptions, RestoreSummary } from '../restorer/restore-options.ts';
 import { selectEverything } from '../selection/selection.ts';
 import type { CallOptions } from '../storage/backend.ts';
-import { openBackend } from './open-backend.ts';
+import { useBackend } from './open-backend.ts';
 import type { StorageOptions } from './storage-options.ts';
 
 export interface OpenRepositoryOptions extends CallOptions {
@@ -56,11 +56,9 @@ export async function openRepository(
   location: string,
   { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.open(await openBackend(location, { ...storage, events: onEvent }), {
-    password,
-    signal,
-    events: onEvent,
-  });
+  const repository = await useBackend(location, { ...storage, events: onEvent }, (backend) =>
+    Repository.open(backend, { password, signal, events: onEvent }),
+  );
   return new HoldfastRepository(repository, onEvent);
 }
 
@@ -69,12 +67,9 @@ export async function createRepository(
   location: string,
   { password, signal, onEvent = ignoreEvents, storage }: OpenRepositoryOptions,
 ): Promise<HoldfastRepository> {
-  const repository = await Repository.create(await openBackend(location, { ...storage, events: onEvent }), {
-    password,
-    signal,
-    clock: systemClock,
-    random: systemRandomness,
-  });
+  const repository = await useBackend(location, { ...storage, events: onEvent }, (backend) =>
+    Repository.create(backend, { password, signal, clock: systemClock, random: systemRandomness }),
+  );
   return new HoldfastRepository(repository, onEvent);
 }
 

@@ -70,7 +70,7 @@ export class BackupRun {
       onError: this.#fatal.reject,
     });
     const { clock } = options;
-    this.#far = new FarRepository(parts.far, repository, index, signal);
+    this.#far = new FarRepository(parts.far, repository, index, { signal, events: options.events });
     this.#ledger = new PackLedger({
       backend: repository.backend,
       index,

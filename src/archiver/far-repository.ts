@@ -1,5 +1,6 @@
 /** What main does for the workers of a backup when the repository is far away: it reads trees for them, and counts what is to be sent. */
 import { toErrorRecord } from '../base/errors.ts';
+import type { EventSink } from '../base/events.ts';
 import type { BlobId } from '../base/ids.ts';
 import { BlobLoader } from '../repository/blobs/blob-loader.ts';
 import { putFailure, putTree } from '../workers/archive/main-trees.ts';
@@ -21,18 +22,21 @@ export class FarRepository {
   readonly #room: UploadRoom;
   readonly #trees: BlobLoader;
   readonly #signal: AbortSignal | undefined;
+  readonly #events: EventSink;
+  #isDenialTold = false;
 
   constructor(
     { mailboxes, staged }: FarMemory,
     { backend, masterKey }: ArchiveRepository,
     index: IndexTable,
-    signal: AbortSignal | undefined,
+    { signal, events }: { readonly signal?: AbortSignal | undefined; readonly events: EventSink },
   ) {
     this.#mailboxes = mailboxes;
     // Main never waits for room.
     this.#room = new UploadRoom(staged, 0);
     this.#trees = new BlobLoader(backend, masterKey, index);
     this.#signal = signal;
+    this.#events = events;
   }
 
   /** Puts the tree into the mailbox of the worker that waits for it. Never fails: a failure is put there, too. */
@@ -41,9 +45,19 @@ export class FarRepository {
     if (mailbox === undefined) return;
     try {
       putTree(mailbox, await this.#trees.load(treeBlob, id as BlobId, { signal: this.#signal }));
-    } catch (error) {
-      putFailure(mailbox, toErrorRecord(error));
+    } catch (thrown) {
+      const error = toErrorRecord(thrown);
+      if (error.code === 'storage-denied') this.#tellDenial();
+      putFailure(mailbox, error);
     }
+  }
+
+  /** Of a repository that may be written and not read: no failure, for everything is saved all the same. */
+  #tellDenial(): void {
+    if (this.#isDenialTold) return;
+    this.#isDenialTold = true;
+    const message = 'directories of the parent snapshot are not in the cache of this machine and may not be read from the repository';
+    this.#events({ kind: 'warning', message: `${message}: their files are read again` });
   }
 
   readonly noteSent = (pack: FinishedPack): void => {

@@ -30,8 +30,8 @@ export class Environment {
   }
 
   /** For a second repository: `FROM_PASSWORD` is its `PASSWORD`, and the password of the first is not known to it. */
-  forSource(): Environment {
-    const changed = prefixes.map(({ prefix }) => [`${prefix}PASSWORD`, this.#variables[`${prefix}FROM_PASSWORD`]] as const);
+  forOther(word: string): Environment {
+    const changed = prefixes.map(({ prefix }) => [`${prefix}PASSWORD`, this.#variables[`${prefix}${word.toUpperCase()}_PASSWORD`]] as const);
     return new Environment({ ...this.#variables, ...Object.fromEntries(changed) });
   }
 

@@ -19,7 +19,7 @@ export function findCommand(args: readonly string[]): FoundCommand | undefined {
   const first = takeWord(args);
   if (first === undefined) return undefined;
   if (first.word === 'help') return { name: 'help', rest: first.rest };
-  if (isCommand(first.word)) return { name: first.word, rest: first.rest };
+  if (isCommand(first.word)) return withMoreWords(first.word, first.rest, first.at);
   if (!isCommandGroup(first.word)) throw unknownCommand(first.word);
   return findSubcommand(first.word, first.rest);
 }
@@ -32,10 +32,19 @@ function findSubcommand(group: string, rest: readonly string[]): FoundCommand {
   return { name, rest: second.rest };
 }
 
+/** `serve` is a command, and the first word of others: those stand directly behind it. */
+function withMoreWords(name: string, rest: readonly string[], at: number): FoundCommand {
+  const next = rest[at] ?? '';
+  const longer = `${name} ${next}`;
+  if (isCommand(longer) || isCommandGroup(longer)) return withMoreWords(longer, rest.toSpliced(at, 1), at);
+  if (!isCommand(name) && next !== '' && !next.startsWith('-')) throw unknownCommand(longer);
+  return { name, rest };
+}
+
 /** The first argument that is neither an option nor an option's value. */
-function takeWord(args: readonly string[]): { word: string; rest: readonly string[] } | undefined {
+function takeWord(args: readonly string[]): { word: string; rest: readonly string[]; at: number } | undefined {
   for (const token of readTokens(args, globalOptions)) {
-    if (token.kind === 'positional') return { word: token.value, rest: args.toSpliced(token.index, 1) };
+    if (token.kind === 'positional') return { word: token.value, rest: args.toSpliced(token.index, 1), at: token.index };
     const isVersion = token.kind === 'option' && (token.rawName === '--version' || token.rawName === '-V');
     if (token.kind === 'option' && !isVersion && !isKnown(token, globalOptions)) {
       throw unknownOption(token.rawName, globalOptions, 'Options of a command stand after its name: holdfast COMMAND [OPTION...].');

@@ -1,5 +1,5 @@
 /** Opens the repository that options and variables name, locks it, and takes the lock away again, whatever happens. */
-import { openBackend } from '../app/open-backend.ts';
+import { useBackend } from '../app/open-backend.ts';
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import { returnFreedMemory } from '../base/freed-memory.ts';
 import type { BlobId } from '../base/ids.ts';
@@ -131,8 +131,9 @@ async function openOnce(context: CommandContext, location: string, cacheUse: Cac
   const { signal, clock, events, globals } = context;
   const password = () => readPassword(context, question);
   const inFront = (opened: OpenRepository) => putCacheInFront(context, opened, cacheUse);
-  const backend = await openBackend(location, storageOptions(context));
-  return await Repository.open(backend, { password, keyHint: globals['key-hint'], signal, clock, events, inFront });
+  return await useBackend(location, storageOptions(context), (backend) =>
+    Repository.open(backend, { password, keyHint: globals['key-hint'], signal, clock, events, inFront }),
+  );
 }
 
 export async function lockRepository(

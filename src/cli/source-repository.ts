@@ -2,8 +2,8 @@
 import { asHoldfastError, HoldfastError } from '../base/errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { CommandContext } from './commands/command.ts';
-import { chooseOne } from './options/choose-one.ts';
-import { type OptionTable, type ValueOrigin, type Values, valueOrigin } from './options/option.ts';
+import { type OptionTable, type Values, valueOrigin } from './options/option.ts';
+import { chooseOther, inOtherWords, otherContext } from './other-repository.ts';
 import { lockRepository, openRepository, type RepositorySession } from './repository-session.ts';
 
 export const sourceOptions = {
@@ -69,52 +69,26 @@ async function openSource(context: CommandContext): Promise<Repository> {
   } catch (thrown) {
     const error = asHoldfastError(thrown);
     if (error.code === 'cancelled' || error.code === 'internal') throw error;
-    throw new HoldfastError(error.code, `the source repository cannot be opened: ${inSourceWords(error.message)}`, {
-      ...(error.hint === undefined ? {} : { hint: inSourceWords(error.hint) }),
+    throw new HoldfastError(error.code, `the source repository cannot be opened: ${inOtherWords(error.message, 'from')}`, {
+      ...(error.hint === undefined ? {} : { hint: inOtherWords(error.hint, 'from') }),
       context: error.context,
       cause: error,
     });
   }
 }
 
-/** What is called --password-file for the other repository is --from-password-file here. */
-function inSourceWords(text: string): string {
-  return text.replace(/--(?=(?:repo|repository-file|password-file|password-command|insecure-no-password|key-hint)\b)/gu, '--from-');
-}
-
 /** The context in which the source is the repository. */
 function sourceContext(context: CommandContext, values: SourceValues): CommandContext {
-  assertUsable(context, values);
-  return {
-    ...context,
-    globals: {
-      ...context.globals,
-      repo: values['from-repo'],
-      'repository-file': values['from-repository-file'],
-      'password-file': values['from-password-file'],
-      'password-command': values['from-password-command'],
-      'insecure-no-password': values['from-insecure-no-password'],
-      'key-hint': values['from-key-hint'],
-    },
-    origins: sourceOrigins(context.origins),
-    environment: context.environment.forSource(),
+  const other = {
+    repo: values['from-repo'],
+    'repository-file': values['from-repository-file'],
+    'password-file': values['from-password-file'],
+    'password-command': values['from-password-command'],
+    'insecure-no-password': values['from-insecure-no-password'],
+    'key-hint': values['from-key-hint'],
   };
-}
-
-function sourceOrigins(origins: ReadonlyMap<string, ValueOrigin>): Map<string, ValueOrigin> {
-  const changed = new Map(origins);
-  for (const name of Object.keys(sourceOptions)) changed.set(name.slice('from-'.length), origins.get(name) ?? valueOrigin.none);
-  return changed;
-}
-
-/** Here the options can still be called by their names. */
-function assertUsable({ origins, environment }: CommandContext, values: SourceValues): void {
-  if (chooseOne(values, origins, ['from-repo', 'from-repository-file']) === undefined) {
+  if (chooseOther(context, 'from', other) === undefined) {
     throw new HoldfastError('usage', 'no source repository is named', { hint: 'Use --from-repo, or set HOLDFAST_FROM_REPOSITORY.' });
   }
-  const password = chooseOne(values, origins, ['from-password-command', 'from-password-file']);
-  if (!values['from-insecure-no-password'] || (password === undefined && environment.find('FROM_PASSWORD') === undefined)) return;
-  throw new HoldfastError('usage', '--from-insecure-no-password contradicts the password that options or variables give', {
-    hint: 'Remove one of the two.',
-  });
+  return otherContext(context, 'from', other);
 }

@@ -34,11 +34,23 @@ export async function findParent(snapshots: Snapshots, options: ParentOptions): 
   const { reference, signal, events = ignoreEvents, timeNs } = options;
   const filter = parentFilter(options, options.groupBy ?? defaultGrouping);
   if (reference !== undefined) return (await snapshots.find(reference, filter, { signal, notAfterNs: timeNs })).snapshot;
-  return await snapshots.latest(filter, {
+  let deniedCount = 0;
+  const parent = await snapshots.latest(filter, {
     signal,
     notAfterNs: timeNs,
-    onDamaged: (_id, error) => events({ kind: 'warning', message: `${error.message}; it cannot be a parent` }),
+    onDamaged: (_id, error) => {
+      if (error.code === 'storage-denied') deniedCount++;
+      else events({ kind: 'warning', message: `${error.message}; it cannot be a parent` });
+    },
   });
+  // In a repository that may be written and not read these are the snapshots of others, or the cache of this machine was lost.
+  if (parent === undefined && deniedCount > 0) events({ kind: 'warning', message: deniedText(deniedCount) });
+  return parent;
+}
+
+function deniedText(count: number): string {
+  const what = count === 1 ? 'a snapshot that is' : `${count} snapshots that are`;
+  return `there is no parent: ${what} not in the cache of this machine may not be read from the repository; all files are read`;
 }
 
 function parentFilter({ hostname, paths, tags }: ParentOptions, { byHost, byPaths, byTags }: ParentGrouping): SnapshotFilter {

@@ -20,6 +20,7 @@
  */
 import { HoldfastError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
+import type { StorageInspection } from './inspection.ts';
 
 export const fileKinds = ['config', 'key', 'lock', 'snapshot', 'index', 'pack'] as const;
 export type FileKind = (typeof fileKinds)[number];
@@ -80,6 +81,8 @@ export interface Backend extends AsyncDisposable {
   /** For people: where this is. Holds no password. */
   readonly location: string;
   readonly capabilities: BackendCapabilities;
+  /** What the storage can tell beyond its files; absent where it tells nothing. */
+  readonly inspection?: StorageInspection | undefined;
 
   /** Prepares an empty place. Fails with `repository-exists` where there is a config already. */
   create(options?: CallOptions): Promise<void>;

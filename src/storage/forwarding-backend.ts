@@ -11,6 +11,7 @@ import type {
   SaveOptions,
   StoredFile,
 } from './backend.ts';
+import type { StorageInspection } from './inspection.ts';
 
 export class ForwardingBackend implements Backend {
   protected readonly inner: Backend;
@@ -25,6 +26,10 @@ export class ForwardingBackend implements Backend {
 
   get capabilities(): BackendCapabilities {
     return this.inner.capabilities;
+  }
+
+  get inspection(): StorageInspection | undefined {
+    return this.inner.inspection;
   }
 
   create(options?: CallOptions): Promise<void> {

@@ -19,7 +19,7 @@ describe('parseLocation', () => {
   });
 
   it('refuses the other backends of restic by name, without repeating a password', () => {
-    for (const text of ['sftp:u:secret@h:/p', 's3:https://k:secret@h/b', 'rclone:x:secret', 'b2:secret', 'azure:secret:/']) {
+    for (const text of ['rclone:x:secret', 'b2:secret', 'azure:secret:/']) {
       assert.throws(
         () => parseLocation(text),
         (error) => {
@@ -34,6 +34,20 @@ describe('parseLocation', () => {
 
   it('takes what follows rest: as an address', () => {
     assert.deepEqual(parseLocation('rest:https://u:p@h:8000/x/'), { kind: 'rest', address: 'https://u:p@h:8000/x/' });
+  });
+
+  it('takes what follows ssh: as an address', () => {
+    assert.deepEqual(parseLocation('ssh:u@h:2222/x'), { kind: 'ssh', address: 'u@h:2222/x' });
+  });
+
+  it('takes what follows s3: as an address', () => {
+    assert.deepEqual(parseLocation('s3:host/bucket/folder'), { kind: 's3', address: 'host/bucket/folder' });
+    assert.deepEqual(parseLocation('S3://host/bucket'), { kind: 's3', address: '//host/bucket' });
+  });
+
+  it('takes what follows sftp: as an address', () => {
+    assert.deepEqual(parseLocation('sftp:u@h:/p'), { kind: 'sftp', address: 'u@h:/p' });
+    assert.deepEqual(parseLocation('sftp://u@h:22/p'), { kind: 'sftp', address: '//u@h:22/p' });
   });
 
   it('refuses what is no location', () => {

@@ -17,10 +17,34 @@ export interface RestLocation {
   readonly address: string;
 }
 
-export type RepositoryLocation = LocalLocation | RestLocation;
+export interface S3Location {
+  readonly kind: 's3';
+  /** What follows `s3:`. It may be no usable address. */
+  readonly address: string;
+}
+
+export interface SftpLocation {
+  readonly kind: 'sftp';
+  /** What follows `sftp:`. It may be no usable address. */
+  readonly address: string;
+}
+
+export interface SshLocation {
+  readonly kind: 'ssh';
+  /** What follows `ssh:`. It may be no usable address. */
+  readonly address: string;
+}
+
+export interface RcloneLocation {
+  readonly kind: 'rclone';
+  /** What follows `rclone:`: `remote:path`, or a remote that is described in place, which may hold secrets. */
+  readonly remote: string;
+}
+
+export type RepositoryLocation = RcloneLocation | SshLocation | LocalLocation | RestLocation | S3Location | SftpLocation;
 
 /** Schemes that restic 0.19 knows besides `local` and `rest`. */
-const otherSchemes = ['azure', 'b2', 'gs', 'rclone', 's3', 'sftp', 'swift'];
+const otherSchemes = ['azure', 'b2', 'gs', 'swift'];
 
 /** @throws HoldfastError `usage` for what is no location, `unsupported` for a kind of storage that is not built in */
 export function parseLocation(text: string): RepositoryLocation {
@@ -28,7 +52,11 @@ export function parseLocation(text: string): RepositoryLocation {
   const scheme = schemeOf(text);
   if (scheme === 'local') return localLocation(text.slice('local:'.length));
   if (scheme === 'file') return localLocation(pathOfUrl(text));
+  if (scheme === 'ssh') return { kind: 'ssh', address: text.slice('ssh:'.length) };
   if (scheme === 'rest') return { kind: 'rest', address: text.slice('rest:'.length) };
+  if (scheme === 'sftp') return { kind: 'sftp', address: text.slice('sftp:'.length) };
+  if (scheme === 'rclone') return { kind: 'rclone', remote: text.slice('rclone:'.length) };
+  if (scheme === 's3') return { kind: 's3', address: text.slice('s3:'.length) };
   if (scheme !== undefined && otherSchemes.includes(scheme)) throw unsupportedScheme(scheme);
   if (scheme !== undefined) throw unknownScheme();
   return localLocation(text);
@@ -38,6 +66,8 @@ export function parseLocation(text: string): RepositoryLocation {
 export function printableLocation(text: string): string {
   const scheme = schemeOf(text);
   if (scheme === undefined || scheme === 'local' || scheme === 'file') return text;
+  // Options of a remote: `rclone:name,option=value:path`.
+  if (scheme === 'rclone') return text.replace(/^(rclone::?[^:,]*),.*(?=:)/is, '$1,***');
   return text.replace(/^([a-z0-9]+:(?:(?:[a-z]+:)?\/\/)?)(.*)@/is, '$1***@');
 }
 

@@ -3,13 +3,18 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CorpusName, corpusNames } from './corpora.ts';
+import { type LifeName, lifeNames } from './life/names.ts';
+import { type GroupName, groupNames, groupOf } from './measurement.ts';
 
 export const usage = `Usage: script/bench [OPTION...]
 
-Runs Holdfast, packed and installed as users get it, and the newest restic in alternation over the same data: first backup,
-unchanged second backup, check --read-data, restore; in memory (tmpfs) and on a disk. Prints medians, and ratios paired round by round.
+Runs Holdfast, packed and installed as users get it, and the newest restic in alternation over the same data, in two groups:
+backup: first backup, unchanged second backup, check --read-data, restore
+life: copy, repair index and prune with 60 snapshots of a changing tree, snapshots and forget with 10,000 snapshots
+In memory (tmpfs) and on a disk. Prints medians, and ratios paired round by round.
 
-  --corpus NAME     only this one: ${corpusNames.join(', ')}; may be given several times
+  --group GROUP     only ${groupNames.join(' or only ')}
+  --corpus NAME     only this one: ${[...corpusNames, ...lifeNames].join(', ')}; may be given several times
   --place PLACE     only memory or only disk
   --rounds N        rounds of each (default: 3 in memory, 2 on disk)
   --quick           an eighth of the data, one round, without /usr
@@ -26,6 +31,7 @@ export type PlaceName = 'memory' | 'disk';
 
 export interface BenchOptions {
   readonly corpora: readonly CorpusName[];
+  readonly lifeCorpora: readonly LifeName[];
   readonly places: readonly { readonly name: PlaceName; readonly parent: string; readonly rounds: number }[];
   readonly scale: number;
   readonly holdfast: string | undefined;
@@ -43,6 +49,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   const { values } = parseArgs({
     args: [...args],
     options: {
+      group: { type: 'string' },
       corpus: { type: 'string', multiple: true },
       place: { type: 'string' },
       rounds: { type: 'string' },
@@ -63,7 +70,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   const rounds = positive('--rounds', values.rounds) ?? (isQuick ? 1 : undefined);
   const parents = { memory: values.memory ?? '/dev/shm', disk: values.work ?? tmpdir() };
   return {
-    corpora: values.corpus?.map(corpusName) ?? corpusNames.filter((name) => scale === 1 || name !== 'usr'),
+    ...chooseCorpora(values.corpus, groupName(values.group), scale === 1),
     places: placeNames(values.place).map((name) => ({ name, parent: resolve(parents[name]), rounds: rounds ?? defaultRounds[name] })),
     scale,
     holdfast: values.holdfast === undefined ? undefined : resolve(values.holdfast),
@@ -73,9 +80,21 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   };
 }
 
-function corpusName(text: string): CorpusName {
-  const name = corpusNames.find((known) => known === text);
-  if (name === undefined) throw new Error(`--corpus cannot be ${text}: ${corpusNames.join(', ')}`);
+function chooseCorpora(
+  wanted: readonly string[] | undefined,
+  group: GroupName | undefined,
+  isWhole: boolean,
+): Pick<BenchOptions, 'corpora' | 'lifeCorpora'> {
+  const known: readonly string[] = [...corpusNames, ...lifeNames].filter((name) => group === undefined || groupOf(name) === group);
+  const stranger = wanted?.find((name) => !known.includes(name));
+  if (stranger !== undefined) throw new Error(`--corpus cannot be ${stranger}: ${known.join(', ')}`);
+  const names = new Set(wanted ?? known.filter((name) => isWhole || name !== 'usr'));
+  return { corpora: corpusNames.filter((name) => names.has(name)), lifeCorpora: lifeNames.filter((name) => names.has(name)) };
+}
+
+function groupName(text: string | undefined): GroupName | undefined {
+  const name = groupNames.find((known) => known === text);
+  if (text !== undefined && name === undefined) throw new Error(`--group cannot be ${text}: ${groupNames.join(', ')}`);
   return name;
 }
 

@@ -6,14 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { newestRestic } from '../support/peers.ts';
 import { type BenchOptions, parseBenchOptions, usage } from './bench-options.ts';
 import { type Contestant, contestant } from './contestants.ts';
-import { type Corpus, type CorpusName, makeCorpus } from './corpora.ts';
+import { type CorpusName, makeCorpus } from './corpora.ts';
 import { busyWarning, describeMachine } from './machine.ts';
-import { measurePlace } from './measure-place.ts';
+import { measureLife } from './life/measure-life.ts';
+import { createRepository, measurePlace } from './measure-place.ts';
+import { type GroupName, groupNames, groupOf, type Measurement } from './measurement.ts';
 import { loadOutcome, mergeOutcomes, type Outcome, saveOutcome } from './outcome.ts';
 import { installPacked } from './packed-holdfast.ts';
 import { withTables } from './performance-page.ts';
 import { closePlace, openPlace, type Place, removeTree } from './place.ts';
-import type { Measurement } from './round.ts';
 import { compareRounds } from './statistics.ts';
 import { type Conditions, renderTables } from './tables.ts';
 
@@ -52,10 +53,11 @@ async function measureAll(options: BenchOptions, cleanUps: (() => void)[]): Prom
   cleanUps.push(() => removeTree(scratch));
   const contestants = bringContestants(options, scratch);
   const corpora = options.corpora.map((name) => makeCorpus(name, options.scale));
+  const life: Conditions['corpora'][number][] = [];
   const places: Place[] = [];
   const measurements: Measurement[] = [];
   const outcome = (): Outcome => ({
-    conditions: { ...conditionsOf(contestants, corpora, places), notes: [...scaleNote(options), ...notes] },
+    conditions: { ...conditionsOf(contestants, [...corpora, ...life], places), notes: [...scaleNote(options), ...notes] },
     measurements,
   });
   try {
@@ -64,7 +66,10 @@ async function measureAll(options: BenchOptions, cleanUps: (() => void)[]): Prom
       places.push(place);
       cleanUps.push(() => closePlace(place));
       const remake = (name: CorpusName, share: number) => makeCorpus(name, options.scale * share);
-      await measurePlace({ place, corpora, contestants, remake, notes, measurements });
+      const common = { place, contestants, notes, measurements };
+      await measurePlace({ ...common, corpora, remake });
+      const create = async (path: string) => createRepository(contestants, place, path);
+      await measureLife({ ...common, names: options.lifeCorpora, scale: options.scale, corpora: life, createRepository: create });
       closePlace(place);
     }
   } catch (error) {
@@ -82,13 +87,17 @@ function bringContestants({ holdfast }: BenchOptions, scratch: string): Contesta
   return [contestant('restic', restic.path), contestant('holdfast', holdfast ?? installPacked(checkout, scratch))];
 }
 
-function conditionsOf(contestants: readonly Contestant[], corpora: readonly Corpus[], places: readonly Place[]): Omit<Conditions, 'notes'> {
+function conditionsOf(
+  contestants: readonly Contestant[],
+  corpora: Conditions['corpora'],
+  places: readonly Place[],
+): Omit<Conditions, 'notes'> {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
     versions: [...contestants.map(({ version }) => version).toReversed(), `Node ${process.versions.node}`],
     fileSystems: Object.fromEntries(places.map(({ name, fileSystem }) => [name, fileSystem])),
-    corpora,
+    corpora: [...new Map(corpora.map(({ name, description, bytes }) => [name, { name, description, bytes }])).values()],
   };
 }
 
@@ -99,7 +108,22 @@ function scaleNote({ scale }: BenchOptions): string[] {
 function report({ rawFile, earlierFiles, isWriting }: BenchOptions, outcome: Outcome): void {
   if (rawFile !== undefined) saveOutcome(rawFile, outcome);
   const { conditions, measurements } = mergeOutcomes([...earlierFiles.map(loadOutcome), outcome]);
-  const tables = renderTables(conditions, compareRounds(measurements));
-  console.log(tables);
-  if (isWriting) writeFileSync(performancePage, withTables(readFileSync(performancePage, 'utf8'), tables));
+  for (const group of groupNames) {
+    const ofGroup = measurements.filter(({ corpus }) => groupOf(corpus) === group);
+    if (ofGroup.length === 0) continue;
+    const tables = renderTables(conditionsFor(group, conditions), compareRounds(ofGroup));
+    console.log(tables);
+    if (isWriting) writeFileSync(performancePage, withTables(readFileSync(performancePage, 'utf8'), group, tables));
+  }
+}
+
+/** Without what is about data of the other group. */
+function conditionsFor(group: GroupName, conditions: Conditions): Conditions {
+  const isOther = ({ name }: { readonly name: string }) => groupOf(name) !== group;
+  const others = conditions.corpora.filter(isOther);
+  return {
+    ...conditions,
+    corpora: conditions.corpora.filter((corpus) => !isOther(corpus)),
+    notes: conditions.notes.filter((note) => !others.some(({ name }) => note.includes(`: ${name} `) || note.startsWith(`${name} `))),
+  };
 }

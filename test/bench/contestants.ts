@@ -20,7 +20,8 @@ export const operationTitles: Readonly<Record<Operation, string>> = {
   restore: 'restore',
 };
 
-const password = 'measured in public';
+/** Of every repository here. */
+export const password = 'measured in public';
 
 export function contestant(name: Contestant['name'], program: string): Contestant {
   const result = spawnSync(program, ['version'], { encoding: 'utf8' });

@@ -5,9 +5,10 @@ import { argumentsFor, type Contestant, environmentOf, foldersOf, operations } f
 import type { Corpus, CorpusName } from './corpora.ts';
 import { listTree } from './listing.ts';
 import { measure } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import { freeBytes, type Place, removeTree } from './place.ts';
 import { type Arrangement, arrange } from './room.ts';
-import { type Measurement, runRound } from './round.ts';
+import { runRound } from './round.ts';
 
 export interface PlaceWork {
   readonly place: Place;
@@ -29,7 +30,9 @@ const leastShare = 0.05;
 const scalingMargin = 0.95;
 
 export async function measurePlace({ place, corpora, contestants, remake, notes, measurements }: PlaceWork): Promise<void> {
-  const template = createTemplate(contestants, place);
+  if (corpora.length === 0) return;
+  const template = join(place.folder, 'template');
+  createRepository(contestants, place, template);
   warmUpPrograms(contestants, place, template);
   for (const wanted of corpora) {
     const fitting = fit(wanted, place, remake);
@@ -70,13 +73,11 @@ function fit(corpus: Corpus, place: Place, remake: PlaceWork['remake']): Fitting
   return { corpus: smaller, arrangement, notes: [`${corpus.name} was scaled down to ${share} of it for lack of room (${room})`] };
 }
 
-/** Made by Holdfast, whose cost of the password is a constant (and what restic arrives at on a usual machine). */
-function createTemplate(contestants: readonly Contestant[], place: Place): string {
+/** An empty one. Made by Holdfast, whose cost of the password is a constant (and what restic arrives at on a usual machine). */
+export function createRepository(contestants: readonly Contestant[], place: Place, path: string): void {
   const maker = contestants.find(({ name }) => name === 'holdfast');
   if (maker === undefined) throw new Error('there is no holdfast to compare');
-  const template = join(place.folder, 'template');
-  measure(maker.program, ['init'], { ...environmentOf(maker, place.folder), RESTIC_REPOSITORY: template }, place.folder);
-  return template;
+  measure(maker.program, ['init'], { ...environmentOf(maker, place.folder), RESTIC_REPOSITORY: path }, place.folder);
 }
 
 /** Programs, libraries and compiled code get into the caches, unmeasured. */

@@ -1,6 +1,6 @@
 /** What a run measured, with the conditions; and several runs as one. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Measurement } from './round.ts';
+import type { Measurement } from './measurement.ts';
 import type { Conditions } from './tables.ts';
 
 export interface Outcome {

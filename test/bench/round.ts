@@ -3,24 +3,12 @@ import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { argumentsFor, type Contestant, environmentOf, foldersOf, type Operation, operations } from './contestants.ts';
-import type { Corpus, CorpusName } from './corpora.ts';
+import type { Corpus } from './corpora.ts';
 import { firstDifference, listTree, treeSize } from './listing.ts';
 import { type Measured, measure } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import { type Place, removeTree, settleDisk } from './place.ts';
 import type { Arrangement } from './room.ts';
-
-export interface Measurement {
-  readonly place: Place['name'];
-  readonly corpus: CorpusName;
-  readonly operation: Operation;
-  readonly round: number;
-  readonly contestant: Contestant['name'];
-  readonly wallSeconds: number;
-  readonly cpuSeconds: number;
-  readonly peakBytes: number;
-  /** After the first backup. */
-  readonly repositoryBytes?: number;
-}
 
 export interface RoundPlan {
   readonly place: Place;

@@ -1,6 +1,6 @@
 /** Medians, and ratios that are taken round by round before their median is: what slows a machine down for a while slows both. */
-import type { Contestant, Operation } from './contestants.ts';
-import type { Measurement } from './round.ts';
+import type { Contestant } from './contestants.ts';
+import type { Measurement } from './measurement.ts';
 
 export interface Spread {
   readonly median: number;
@@ -13,7 +13,7 @@ export type Quantity = 'wallSeconds' | 'cpuSeconds' | 'peakBytes' | 'repositoryB
 export interface Comparison {
   readonly place: Measurement['place'];
   readonly corpus: Measurement['corpus'];
-  readonly operation: Operation;
+  readonly operation: Measurement['operation'];
   readonly rounds: number;
   readonly medians: Readonly<Record<Contestant['name'], Readonly<Partial<Record<Quantity, number>>>>>;
   /** restic's wall time in Holdfast's: 3 means that Holdfast is three times as fast. */
@@ -47,7 +47,7 @@ function compare({ place, corpus, operation }: Measurement, group: readonly Meas
     speedup: spread(ratios('wallSeconds').map((ratio) => 1 / ratio)),
     cpu: spread(ratios('cpuSeconds')),
     peak: spread(ratios('peakBytes')),
-    repository: operation === 'backup' ? spread(ratios('repositoryBytes')) : undefined,
+    repository: group.every(({ repositoryBytes }) => repositoryBytes !== undefined) ? spread(ratios('repositoryBytes')) : undefined,
   };
 }
 

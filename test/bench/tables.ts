@@ -1,5 +1,5 @@
 /** The result as Markdown. */
-import { operationTitles } from './contestants.ts';
+import { titleOf } from './measurement.ts';
 import type { Comparison, Spread } from './statistics.ts';
 
 export interface Conditions {
@@ -42,7 +42,7 @@ function placeTables(place: string, fileSystem: string, comparisons: readonly Co
       ['corpus', 'work', 'times as fast as restic', "CPU time in restic's", "peak memory in restic's", "repository in restic's"],
       comparisons.map((one) => [
         one.corpus,
-        operationTitles[one.operation],
+        titleOf(one.operation),
         ratio(one.speedup),
         ratio(one.cpu),
         ratio(one.peak),
@@ -54,7 +54,7 @@ function placeTables(place: string, fileSystem: string, comparisons: readonly Co
     '',
     ...table(
       ['corpus', 'work', 'time', 'CPU time', 'peak memory', 'repository'],
-      comparisons.map((one) => [one.corpus, operationTitles[one.operation], ...medians(one)]),
+      comparisons.map((one) => [one.corpus, titleOf(one.operation), ...medians(one)]),
     ),
   ];
 }

@@ -6,11 +6,12 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseBenchOptions } from '../bench/bench-options.ts';
 import { corpusNames, makeCorpus } from '../bench/corpora.ts';
+import { lifeNames } from '../bench/life/names.ts';
 import { firstDifference, listTree, treeSize } from '../bench/listing.ts';
 import { mergeOutcomes } from '../bench/outcome.ts';
-import { beginMarker, endMarker, withTables } from '../bench/performance-page.ts';
+import { groupNames, type Measurement } from '../bench/measurement.ts';
+import { markers, withTables } from '../bench/performance-page.ts';
 import { arrange } from '../bench/room.ts';
-import type { Measurement } from '../bench/round.ts';
 import { compareRounds, median } from '../bench/statistics.ts';
 import { requireCommand, requirePeer, run } from '../support/peers.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -131,13 +132,16 @@ describe('several runs', () => {
 
 describe('the page', () => {
   it('gets the tables between its markers and keeps the rest', () => {
-    const page = `before\n${beginMarker}\nold\n${endMarker}\nafter\n`;
-    assert.equal(withTables(page, 'new\n'), `before\n${beginMarker}\n\nnew\n\n${endMarker}\nafter\n`);
-    assert.throws(() => withTables('no markers', 'new'), /needs one line/u);
+    const { backup, life } = markers;
+    const section = ({ beginMarker, endMarker }: typeof life, text: string) => `${beginMarker}${text}${endMarker}\n`;
+    const page = `before\n${section(backup, '\nold\n')}between\n${section(life, '\nold\n')}after\n`;
+    const expected = `before\n${section(backup, '\nold\n')}between\n${section(life, '\n\nnew\n\n')}after\n`;
+    assert.equal(withTables(page, 'life', 'new\n'), expected);
+    assert.throws(() => withTables(section(backup, ''), 'life', 'new'), /needs one line/u);
   });
 
   it('docs/performance.md has the markers', () => {
-    assert.doesNotThrow(() => withTables(readFileSync(join(root, 'docs/performance.md'), 'utf8'), ''));
+    for (const group of groupNames) withTables(readFileSync(join(root, 'docs/performance.md'), 'utf8'), group, '');
   });
 });
 
@@ -146,6 +150,19 @@ describe('the options', () => {
     assert.deepEqual(parseBenchOptions(['--quick'])?.corpora, ['small-files', 'large-files', 'one-file']);
     assert.deepEqual(parseBenchOptions(['--quick', '--corpus', 'usr'])?.corpora, ['usr']);
     assert.deepEqual(parseBenchOptions([])?.corpora, corpusNames);
+  });
+
+  it('a group has its own data, and data that was named is all there is', () => {
+    const chosen = (...args: string[]) => {
+      const { corpora, lifeCorpora } = parseBenchOptions(args) ?? {};
+      return [corpora, lifeCorpora];
+    };
+    assert.deepEqual(chosen(), [corpusNames, lifeNames]);
+    assert.deepEqual(chosen('--group', 'backup'), [corpusNames, []]);
+    assert.deepEqual(chosen('--group', 'life'), [[], lifeNames]);
+    assert.deepEqual(chosen('--corpus', 'many-snapshots', '--corpus', 'one-file'), [['one-file'], ['many-snapshots']]);
+    assert.throws(() => chosen('--group', 'life', '--corpus', 'usr'), /--corpus cannot be usr: changing-tree, many-snapshots/u);
+    assert.throws(() => chosen('--group', 'death'), /--group cannot be death: backup, life/u);
   });
 });
 

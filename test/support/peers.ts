@@ -33,6 +33,8 @@ export interface RunOptions {
 let newest: Peer | 'absent' | undefined;
 let system: Peer | 'absent' | undefined;
 let restServer: Peer | 'absent' | undefined;
+let newestRcloneFound: Peer | 'absent' | undefined;
+let systemRcloneFound: Peer | 'absent' | undefined;
 
 /** Debian unstable's restic, fetched once for all processes; undefined where this machine cannot have it. */
 export function newestRestic(): Peer | undefined {
@@ -44,6 +46,18 @@ export function newestRestic(): Peer | undefined {
 export function newestRestServer(): Peer | undefined {
   restServer ??= restServerAt(fetchPeer('newest-rest-server')) ?? 'absent';
   return restServer === 'absent' ? undefined : restServer;
+}
+
+/** Debian unstable's rclone, fetched once for all processes; undefined where this machine cannot have it. */
+export function newestRclone(): Peer | undefined {
+  newestRcloneFound ??= rcloneAt(fetchPeer('newest-rclone')) ?? 'absent';
+  return newestRcloneFound === 'absent' ? undefined : newestRcloneFound;
+}
+
+/** The rclone on the PATH. */
+export function systemRclone(): Peer | undefined {
+  systemRcloneFound ??= rcloneAt('rclone') ?? 'absent';
+  return systemRcloneFound === 'absent' ? undefined : systemRcloneFound;
 }
 
 /** The restic on the PATH. */
@@ -73,7 +87,14 @@ function restServerAt(path: string): Peer | undefined {
   return version === undefined ? undefined : { path, version };
 }
 
-export type PeerName = 'newest restic' | 'system restic' | 'rest-server';
+function rcloneAt(path: string): Peer | undefined {
+  if (path === '') return undefined;
+  const result = spawnSync(path, ['version'], { encoding: 'utf8' });
+  const version = /^rclone v(\d+\.\d+\.\d+\S*)/u.exec(result.stdout)?.[1];
+  return version === undefined ? undefined : { path, version };
+}
+
+export type PeerName = 'newest restic' | 'system restic' | 'rest-server' | 'newest rclone' | 'system rclone';
 
 /**
  * The peer. Where it is missing the test is marked as skipped with one line and the caller returns; under CI it fails instead when the
@@ -81,7 +102,7 @@ export type PeerName = 'newest restic' | 'system restic' | 'rest-server';
  */
 export function requirePeer(t: Pick<TestContext, 'skip'>, name: PeerName): Peer | undefined {
   const peer = finders[name]();
-  if (peer === undefined) reportMissing(t, name, name === 'system restic' && canInstallPackages());
+  if (peer === undefined) reportMissing(t, name, name.startsWith('system ') && canInstallPackages());
   return peer;
 }
 
@@ -89,6 +110,8 @@ const finders: Readonly<Record<PeerName, () => Peer | undefined>> = {
   'newest restic': newestRestic,
   'system restic': systemRestic,
   'rest-server': newestRestServer,
+  'newest rclone': newestRclone,
+  'system rclone': systemRclone,
 };
 
 /** Like requirePeer, for a command of one of the packages in script/debian-packages. */

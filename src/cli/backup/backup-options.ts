@@ -1,4 +1,5 @@
 /** The options of `backup`; names, letters and meanings are restic's. */
+import { fallbackOptions } from './fallback-options.ts';
 import type { OptionTable, Values } from '../options/option.ts';
 
 export const backupOptions = {
@@ -51,6 +52,7 @@ export const backupOptions = {
     env: 'READ_CONCURRENCY',
     description: 'how many workers read at once (default: one per core)',
   },
+  ...fallbackOptions,
   'no-scan': { kind: 'flag', description: 'accepted for scripts made for restic: no separate scan is made' },
 } as const satisfies OptionTable;
 

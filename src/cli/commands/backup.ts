@@ -9,6 +9,7 @@ import { returnFreedMemory } from '../../base/freed-memory.ts';
 import { readableText } from '../../patterns/path-text.ts';
 import { type BackupValues, backupOptions } from '../backup/backup-options.ts';
 import { assertCompatible } from '../backup/compatible-options.ts';
+import { type BackUp, backUpWithFallback, chooseFallback, type Fallback, type PlacedOutcome } from '../backup/fallback.ts';
 import { packSizeBytes } from '../backup/pack-size.ts';
 import { openSource } from '../backup/source.ts';
 import { parseUserTime } from '../local-time.ts';
@@ -25,6 +26,7 @@ export const backup = defineCommand({
   details: [
     'Saves files and directories as a new snapshot. Files that did not change since the parent snapshot are not read again; data that the repository has is not stored again.',
     'A path that does not exist fails the run. A file that cannot be read is named, the others are saved, and the exit code is 3.',
+    'With --fallback-repo a backup whose repository cannot be reached goes to another one, and the exit code is 4. The next backup that reaches the first repository copies it over.',
   ],
   examples: [
     'holdfast backup /home --exclude-caches --exclude "*.tmp"',
@@ -37,19 +39,39 @@ export const backup = defineCommand({
     await assertCompatible(context, values, positionals);
     const timeNs = values.time === undefined ? context.clock.nowNs() : parseUserTime(values.time, '--time');
     await using opened = await openSource(context, values, positionals);
-    // The workers start while the key is derived: each takes longer than the other work in front of the backup.
-    await using session = new ArchiveSession({ workerCount: workerCount(values['read-concurrency']), signal: context.signal });
-    await using repository = await openRepository(context, 'unless-local');
-    const request = createRequest(context, values, opened.source, timeNs);
-    const outcome = await runBackup(session, repository, request);
+    const fallback = await chooseFallback(context, values);
+    const backUp: BackUp = async (target, { onOpened, afterwards }) => {
+      // The workers start while the key is derived: each takes longer than the other work in front of the backup.
+      await using session = new ArchiveSession({ workerCount: workerCount(values['read-concurrency']), signal: target.signal });
+      await using repository = await openRepository(target, 'unless-local');
+      onOpened?.();
+      const made = await runBackup(session, repository, createRequest(target, values, opened.source, timeNs));
+      await afterwards?.(repository);
+      return made;
+    };
+    const placed = await place(context, fallback, values['dry-run'], opened.source, backUp);
+    const { outcome } = placed;
     context.endProgress();
-    showBackupSummary(context.output, outcome, values['dry-run']);
+    showBackupSummary(context.output, outcome, values['dry-run'], placed.place);
+    if (outcome.failureCount === 0 && placed.pending !== undefined) throw placed.pending;
     if (outcome.failureCount === 0) return 0;
+    if (placed.pending !== undefined) context.events({ kind: 'warning', message: placed.pending.message });
     throw new HoldfastError('partial', `${outcome.failureCount} item${outcome.failureCount === 1 ? '' : 's'} could not be read`, {
       hint: values['dry-run'] ? 'The errors above say why.' : 'The snapshot was saved without them. The errors above say why.',
     });
   },
 });
+
+async function place(
+  context: CommandContext,
+  fallback: Fallback | undefined,
+  isDryRun: boolean,
+  source: Source,
+  backUp: BackUp,
+): Promise<PlacedOutcome> {
+  if (fallback === undefined) return { outcome: await backUp(context, {}), place: undefined, pending: undefined };
+  return await backUpWithFallback(context, fallback, { isRepeatable: source.kind === 'files', isDryRun }, backUp);
+}
 
 /** Each worker takes some 20 MB; more than this many have never made a backup quicker. */
 const mostWorkers = 128;

@@ -1,4 +1,4 @@
-import { openBackend } from '../../app/open-backend.ts';
+import { useBackend } from '../../app/open-backend.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { Repository } from '../../repository/repository.ts';
 import { printableLocation } from '../../storage/location.ts';
@@ -36,10 +36,11 @@ export const init = defineCommand({
     const version = readVersion(values['repository-version'] ?? 'stable');
     const location = await readLocation(context);
     const polynomial = await readPolynomial(context, values['copy-chunker-params'], values);
-    const backend = await openBackend(location, storageOptions(context));
-    const password = (await configuredPassword(context)) ?? (await askNewPassword(context, 'enter password for new repository: '));
     const { clock, signal } = context;
-    await using repository = await Repository.create(backend, { password, version, polynomial, clock, signal });
+    await using repository = await useBackend(location, storageOptions(context), async (backend) => {
+      const password = (await configuredPassword(context)) ?? (await askNewPassword(context, 'enter password for new repository: '));
+      return await Repository.create(backend, { password, version, polynomial, clock, signal });
+    });
     report(context, repository, printableLocation(location), polynomial !== undefined);
     return 0;
   },

@@ -1,7 +1,7 @@
-import { type RepairIndexReport, repairIndex } from '../../repository/repair/repair-index.ts';
+import { type RepairIndexReport, repairIndex, startRepairWorkers } from '../../repository/repair/repair-index.ts';
 import type { Output } from '../output.ts';
 import { count } from '../render/format.ts';
-import { withRepository } from '../repository-session.ts';
+import { withLock, withRepository } from '../repository-session.ts';
 import { exactArguments } from '../snapshot-choice.ts';
 import { defineCommand } from './command.ts';
 
@@ -15,8 +15,14 @@ export const repairIndexCommand = defineCommand({
   options: { 'read-all-packs': { kind: 'flag', description: 'read the headers of all packs and make the index from nothing else' } },
   async run(context, values, positionals) {
     exactArguments(positionals, []);
-    await withRepository(context, 'exclusive', async ({ repository, signal }) => {
-      const report = await repairIndex(repository, { readAllPacks: values['read-all-packs'], events: context.events, signal });
+    await withRepository(context, 'none', async ({ repository, signal: ended }) => {
+      const stop = new AbortController();
+      // They start while the lock settles.
+      await using workers = startRepairWorkers(repository, AbortSignal.any([ended, stop.signal]));
+      const report = await withLock(context, repository, 'exclusive', async ({ signal }) => {
+        signal.addEventListener('abort', () => stop.abort(signal.reason), { once: true });
+        return await repairIndex(repository, { readAllPacks: values['read-all-packs'], events: context.events, signal, workers });
+      });
       repository.forgetIndex();
       context.endProgress();
       show(context.output, report);

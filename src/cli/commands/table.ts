@@ -46,7 +46,28 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   'key passwd': { summary: 'change the password', load: async () => (await import('./key-passwd.ts')).keyPasswd },
   unlock: { summary: 'remove locks that nobody holds any more', load: async () => (await import('./unlock.ts')).unlock },
   cache: { summary: 'list or remove the caches of this machine', load: async () => (await import('./cache.ts')).cache },
+  preflight: {
+    summary: 'test whether a place is fit for a repository',
+    load: async () => (await import('./preflight.ts')).preflight,
+  },
   migrate: { summary: 'upgrade the format of the repository', load: async () => (await import('./migrate.ts')).migrate },
+  serve: { summary: 'serve repositories to restic, rustic and Holdfast', load: async () => (await import('./serve.ts')).serve },
+  'serve password': {
+    summary: 'make the hash of a client\'s password',
+    load: async () => (await import('./serve-password.ts')).servePassword,
+  },
+  'serve trash list': {
+    summary: 'list what clients removed',
+    load: async () => (await import('./serve-trash-list.ts')).serveTrashList,
+  },
+  'serve trash restore': {
+    summary: 'bring back what clients removed',
+    load: async () => (await import('./serve-trash-restore.ts')).serveTrashRestore,
+  },
+  'serve trash empty': {
+    summary: 'remove for good what clients removed',
+    load: async () => (await import('./serve-trash-empty.ts')).serveTrashEmpty,
+  },
   version: { summary: 'print version information', load: async () => (await import('./version.ts')).version },
 };
 

@@ -9,7 +9,7 @@ export const globalOptions = {
     short: 'r',
     valueName: 'LOCATION',
     env: 'REPOSITORY',
-    description: 'where the repository is: a directory, or rest:https://host/',
+    description: 'where the repository is: a directory, rest:https://host/, sftp:user@host:path or s3:host/bucket',
   },
   'repository-file': { kind: 'text', valueName: 'FILE', env: 'REPOSITORY_FILE', description: 'read the location from a file' },
   'password-file': { kind: 'text', short: 'p', valueName: 'FILE', env: 'PASSWORD_FILE', description: 'read the password from a file' },
@@ -68,6 +68,16 @@ export const globalOptions = {
     kind: 'duration',
     valueName: 'TIME',
     description: 'how long a request may stand still before it is repeated (default: 5m)',
+  },
+  'limit-upload': {
+    kind: 'number',
+    valueName: 'RATE',
+    description: 'send no more than so many KiB a second to the repository (default: 0, which is no limit)',
+  },
+  'limit-download': {
+    kind: 'number',
+    valueName: 'RATE',
+    description: 'fetch no more than so many KiB a second from the repository (default: 0, which is no limit)',
   },
   'tmp-dir': {
     kind: 'text',

@@ -12,7 +12,7 @@ import type { CommandContext } from '../commands/command.ts';
 import { chooseOne } from '../options/choose-one.ts';
 import { valueOrigin } from '../options/option.ts';
 import { askPassword } from './prompt.ts';
-import { splitShellWords } from './shell-words.ts';
+import { splitShellWords } from '../../base/shell-words.ts';
 
 /** The password that options and variables give; undefined when a person has to be asked. */
 export async function configuredPassword(context: CommandContext): Promise<string | undefined> {
@@ -46,16 +46,17 @@ export async function passwordFromFile(path: string, where = '--password-file'):
   return trimSpace(decodeTextFile(await readListFile(path, where)).toString('utf8'));
 }
 
-async function passwordFromCommand(command: string, signal: AbortSignal): Promise<string> {
-  const [program, ...args] = splitShellWords(command, 'the password command');
+/** @param what `password command`, for messages */
+export async function passwordFromCommand(command: string, signal: AbortSignal, what = 'password command'): Promise<string> {
+  const [program, ...args] = splitShellWords(command, `the ${what}`);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  child.on('error', (cause) => reject(signal.aborted ? signal.reason : commandFailure(program, cause.message, cause)));
+  child.on('error', (cause) => reject(signal.aborted ? signal.reason : commandFailure(what, program, cause.message, cause)));
   child.on('close', (code, killedBy) => {
     if (code === 0) resolve(trimSpace(Buffer.concat(chunks).toString('utf8')));
-    else reject(signal.aborted ? signal.reason : commandFailure(program, killedBy === null ? `exit code ${code}` : killedBy));
+    else reject(signal.aborted ? signal.reason : commandFailure(what, program, killedBy === null ? `exit code ${code}` : killedBy));
   });
   return await promise;
 }
@@ -83,8 +84,8 @@ function emptyPassword(source: string): HoldfastError {
 }
 
 /** Without the command's arguments: they may hold a secret. */
-function commandFailure(program: string, reason: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('usage', `the password command ${program} failed: ${reason}`, {
+function commandFailure(what: string, program: string, reason: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('usage', `the ${what} ${program} failed: ${reason}`, {
     hint: 'It must print the password and end with exit code 0.',
     cause,
   });

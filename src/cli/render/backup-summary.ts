@@ -3,12 +3,15 @@ import type { BackupOutcome } from '../../archiver/backup.ts';
 import { shortId } from '../../base/ids.ts';
 import { parseTime } from '../../format/go-time.ts';
 import type { SnapshotSummary } from '../../format/snapshot.ts';
+import type { BackupPlace } from '../backup/fallback.ts';
 import type { Output } from '../output.ts';
 import { count, formatBytes, formatSeconds } from './format.ts';
 
-export function showBackupSummary(output: Output, result: BackupOutcome, isDryRun: boolean): void {
-  if (output.isJson) output.json(summaryJson(result, isDryRun));
+/** @param place where the backup is, if it could be in either of two repositories */
+export function showBackupSummary(output: Output, result: BackupOutcome, isDryRun: boolean, place?: BackupPlace): void {
+  if (output.isJson) output.json({ ...summaryJson(result, isDryRun), ...(place === undefined ? {} : { place }) });
   else for (const line of summaryLines(result, isDryRun, output.verbosity)) output.say(line);
+  if (place?.repository === 'fallback') output.say(`it is in the fallback repository ${place.location}`);
 }
 
 function summaryJson({ summary, snapshotId, failureCount }: BackupOutcome, isDryRun: boolean): object {

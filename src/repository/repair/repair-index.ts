@@ -27,8 +27,8 @@ export interface RepairIndexOptions {
   readonly readAllPacks: boolean;
   readonly events?: EventSink;
   readonly signal?: AbortSignal | undefined;
-  /** Threads besides this one; one a core unless told. */
-  readonly workerCount?: number | undefined;
+  /** From startRepairWorkers. Their own signal ends what they are doing. */
+  readonly workers?: PruneWorkers | undefined;
 }
 
 export interface RepairIndexReport {
@@ -48,6 +48,12 @@ export interface RepairIndexReport {
   readonly indexesRemoved: readonly IndexId[];
 }
 
+/** Threads for a repair of the index: a lock may be waited for while they start. They are the caller's to dispose of. */
+export function startRepairWorkers({ backend, masterKey: key }: PruneRepository, signal?: AbortSignal): PruneWorkers {
+  // All there are: no blob is read, so that each takes less memory than the index.
+  return new PruneWorkers({ backend, key, workerCount: availableParallelism(), signal });
+}
+
 /**
  * To be called with the exclusive lock held.
  * @throws HoldfastError `storage-*` when the storage does not give what it has; then the index is as it was
@@ -55,10 +61,8 @@ export interface RepairIndexReport {
 export async function repairIndex(repository: PruneRepository, options: RepairIndexOptions): Promise<RepairIndexReport> {
   // Takes and frees many megabytes, in several threads.
   returnFreedMemory();
-  const { backend, masterKey: key } = repository;
-  // All there are: no blob is read, so that each takes less memory than the index.
-  const { workerCount = availableParallelism(), signal } = options;
-  await using workers = new PruneWorkers({ backend, key, workerCount, signal });
+  if (options.workers !== undefined) return await new IndexRepair(repository, options, options.workers).run();
+  await using workers = startRepairWorkers(repository, options.signal);
   return await new IndexRepair(repository, options, workers).run();
 }
 

@@ -1,5 +1,4 @@
 /** A repository in a folder of this machine, in the layout that restic uses there. */
-import { unlinkSync } from 'node:fs';
 import { mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { throwIfCancelled } from '../../base/cancellation.ts';
@@ -20,10 +19,10 @@ import {
   type StoredFile,
 } from '../backend.ts';
 import { allFolders, pathSegments } from '../default-layout.ts';
-import { briefBlocking } from './brief-blocking.ts';
 import { StagingArea } from '../staging-area.ts';
 import { FolderSync } from './folder-sync.ts';
 import { listFiles } from './listing.ts';
+import { LocalInspection } from './local-inspection.ts';
 import { type Modes, modesLike, ownerModes } from './modes.ts';
 import { finish, Publisher } from './publisher.ts';
 import { readStored } from './reading.ts';
@@ -39,6 +38,7 @@ export interface LocalBackendOptions {
 export class LocalBackend implements Backend {
   readonly location: string;
   readonly capabilities: BackendCapabilities = { localFiles: true, atomicCreate: true, isReadOnly: false };
+  readonly inspection: LocalInspection;
   readonly #root: string;
   readonly #folders = new FolderSync();
   readonly #publisher: Publisher;
@@ -50,6 +50,7 @@ export class LocalBackend implements Backend {
     this.#root = resolve(options.path);
     this.location = this.#root;
     this.#publisher = new Publisher(this.#root, this.#folders);
+    this.inspection = new LocalInspection(this.#root, options.clock ?? systemClock, (call) => this.stagingFolder(call));
     this.#staging = new StagingArea({
       parent: join(this.#root, 'tmp'),
       makesParent: true,
@@ -131,8 +132,8 @@ export class LocalBackend implements Backend {
     throwIfCancelled(signal);
     await asSystemWork(async () => {
       try {
-        if (await briefBlocking.isNext()) briefBlocking.run(() => unlinkSync(path));
-        else await unlink(path);
+        // Through Node's pool: its threads free what files take side by side, and a thousand removals at once hardly pay for the way.
+        await unlink(path);
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return;
         throw error;

@@ -57,8 +57,9 @@ export class Publisher {
       await rename(stagedPath, target);
     } catch (error) {
       if (isErrno(error, 'EXDEV')) return copyIntoPlace(stagedPath, target, modes);
-      if (!isErrno(error, 'ENOENT') || (await isThere(dirname(target)))) throw error;
-      await this.#createFolder(dirname(target), modes);
+      if (!isErrno(error, 'ENOENT')) throw error;
+      // Another call may have made it meanwhile; where something else is missing, the second attempt fails in the same way.
+      if (!(await isThere(dirname(target)))) await this.#createFolder(dirname(target), modes);
       await rename(stagedPath, target);
     }
   }

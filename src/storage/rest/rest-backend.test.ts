@@ -12,10 +12,11 @@ import { HoldfastError } from '../../base/errors.ts';
 import type { StoredFile } from '../backend.ts';
 import { StagingArea } from '../staging-area.ts';
 import { RetryBackend } from '../wrappers/retry-backend.ts';
-import { readRetryAfter } from './http-errors.ts';
+import { readRetryAfter } from '../http-errors.ts';
 import { parseRestAddress } from './rest-address.ts';
 import { RestBackend } from './rest-backend.ts';
-import { protocolVersion2, RestClient } from './rest-client.ts';
+import { RestClient } from './rest-client.ts';
+import { protocolVersion2 } from './rest-transport.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

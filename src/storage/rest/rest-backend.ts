@@ -7,7 +7,6 @@
  * and perhaps the answer to an earlier attempt was lost.
  */
 import { stat, unlink } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { asHoldfastError, HoldfastError } from '../../base/errors.ts';
 import {
   type Backend,
@@ -25,21 +24,23 @@ import {
   type SaveOptions,
   type StoredFile,
 } from '../backend.ts';
+import { lengthOf } from '../byte-range.ts';
 import { layoutFolders, pathSegments } from '../default-layout.ts';
 import type { StagingArea } from '../staging-area.ts';
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { statusError } from './http-errors.ts';
-import { protocolVersion2, type RestClient, type RestRequest, type StagedBody } from './rest-client.ts';
+import { RestInspection } from './rest-inspection.ts';
 import { FoundFiles, readListing } from './rest-listing.ts';
 import { loadSpan } from './rest-loading.ts';
-import { discard, lengthOf } from './response-body.ts';
+import { protocolVersion2, type RestAnswer, type RestRequest, type RestTransport, type StagedBody } from './rest-transport.ts';
+import { discard } from './response-body.ts';
 
 const stagingMode = 0o700;
 /** Sizes that are asked for at once, of a server that does not tell them with the names. */
 const sizesAtOnce = 8;
 
 export interface RestBackendParts {
-  readonly client: RestClient;
+  readonly client: RestTransport;
   /** For people. */
   readonly location: string;
   readonly staging: StagingArea;
@@ -48,11 +49,13 @@ export interface RestBackendParts {
 export class RestBackend implements Backend {
   readonly location: string;
   readonly capabilities: BackendCapabilities = { localFiles: false, atomicCreate: true, isReadOnly: false };
-  readonly #client: RestClient;
+  readonly inspection: RestInspection;
+  readonly #client: RestTransport;
   readonly #staging: StagingArea;
 
   constructor({ client, location, staging }: RestBackendParts) {
     this.#client = client;
+    this.inspection = new RestInspection(client);
     this.location = location;
     this.#staging = staging;
   }
@@ -140,7 +143,7 @@ export class RestBackend implements Backend {
   }
 
   async close(): Promise<void> {
-    this.#client.close();
+    await this.#client.close();
     await this.#staging.close();
   }
 
@@ -158,10 +161,10 @@ export class RestBackend implements Backend {
     const request = { ...this.#request('POST', file, 'saving', signal), body };
     const response = await this.#client.ask(request);
     if (response.statusCode !== 403) return await this.#expectSuccess(request, response);
-    await this.#discard(request, response);
+    const said = await this.#discard(request, response);
     const found = await isThere();
     if (found === true) return;
-    if (found === false) throw statusError(request.what, this.location, 403, response.headers);
+    if (found === false) throw statusError(request.what, this.location, 403, response.headers, said);
     if (file.kind === 'config') throw existingRepositoryError(this.location);
     throw new HoldfastError('damaged', `${describeFile(file)} is in ${this.location} already, with other content than belongs there`, {
       hint: 'Have that file removed from the server, after a check of the repository.',
@@ -209,7 +212,7 @@ export class RestBackend implements Backend {
     if (response.statusCode !== 200) await this.#expectSuccess(request, response);
     const hasSizes = response.headers['content-type']?.startsWith(protocolVersion2) === true;
     try {
-      return await readListing(kind, response as AsyncIterable<Uint8Array>, hasSizes);
+      return await readListing(kind, response, hasSizes);
     } catch (error) {
       response.destroy();
       throw this.#client.inWords(request, error);
@@ -231,18 +234,19 @@ export class RestBackend implements Backend {
     return { method, path, what: `${verb} ${describeFile(file)}`, isUrgent: file.kind === 'lock', signal };
   }
 
-  async #expectSuccess(request: RestRequest, response: IncomingMessage): Promise<void> {
-    await this.#discard(request, response);
+  async #expectSuccess(request: RestRequest, response: RestAnswer): Promise<void> {
+    const said = await this.#discard(request, response);
     const status = response.statusCode ?? 0;
-    if (status !== 200) throw statusError(request.what, this.location, status, response.headers);
+    if (status !== 200) throw statusError(request.what, this.location, status, response.headers, said);
   }
 
-  async #discard(request: RestRequest, response: IncomingMessage): Promise<void> {
+  async #discard(request: RestRequest, response: RestAnswer): Promise<string> {
     try {
-      await discard(response);
+      return await discard(response);
     } catch (error) {
       // The status said it all; only a success that breaks off is none.
       if (response.statusCode === 200 || request.signal?.aborted === true) throw this.#client.inWords(request, error);
+      return '';
     }
   }
 }

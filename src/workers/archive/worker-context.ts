@@ -60,7 +60,7 @@ export class WorkerContext {
     this.store = this.#blobStore();
     this.chunker = new Chunker(begin.polynomial);
     this.files = new FileReader(this.libc, this.chunker, this.store);
-    this.parents = new ParentTrees(this.index, this.#treeReader(data.mailbox), (error) => this.fail('parent snapshot', error));
+    this.parents = new ParentTrees(this.index, this.#treeReader(data.mailbox), (error) => this.#failParent(error));
     const onWarning = (message: string): void => this.tell({ kind: 'warning', message });
     const { selection, allowedDevices } = begin;
     this.selector = selection === undefined ? undefined : new Selector(selection, { allowedDevices, onWarning });
@@ -107,6 +107,12 @@ export class WorkerContext {
   /** Reports an item that is left out of the snapshot because of an error. */
   fail(path: string, error: HoldfastError): void {
     this.tell({ kind: 'failure', path, error: toErrorRecord(error) });
+  }
+
+  #failParent(error: HoldfastError): void {
+    // A repository that may be written and not read: main has said so, once for all trees, and nothing is left out.
+    if (this.begin.packFolder === undefined && error.code === 'storage-denied') return;
+    this.fail('parent snapshot', error);
   }
 
   #handOver(pack: FinishedPack): void {

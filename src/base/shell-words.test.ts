@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { HoldfastError } from '../../base/errors.ts';
+import { HoldfastError } from './errors.ts';
 import { splitShellWords } from './shell-words.ts';
 
 const cases: [string, string[]][] = [

@@ -1,5 +1,5 @@
 /** Splits a command into words as restic splits RESTIC_PASSWORD_COMMAND: quotes group, and no shell ever sees it. */
-import { HoldfastError } from '../../base/errors.ts';
+import { HoldfastError } from './errors.ts';
 
 /**
  * Words are separated by blanks, backslashes outside quotes, and quotes themselves; a quote after a backslash is a plain
