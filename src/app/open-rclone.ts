@@ -14,7 +14,14 @@ import { RestBackend } from '../storage/rest/rest-backend.ts';
 import { StdioTransport } from '../storage/rest/stdio-transport.ts';
 import { defaultRetryBudgetMs, RetryBackend } from '../storage/wrappers/retry-backend.ts';
 import { farStaging } from './far-staging.ts';
-import { countOption, defaultConnections, defaultStallMs, durationOption, extendedOptions, type StorageOptions } from './storage-options.ts';
+import {
+  countOption,
+  defaultConnections,
+  defaultStallMs,
+  durationOption,
+  extendedOptions,
+  type StorageOptions,
+} from './storage-options.ts';
 import { transferPaces } from './transfer-paces.ts';
 
 /** As restic. */

@@ -31,7 +31,9 @@ export class Environment {
 
   /** For a second repository: `FROM_PASSWORD` is its `PASSWORD`, and the password of the first is not known to it. */
   forOther(word: string): Environment {
-    const changed = prefixes.map(({ prefix }) => [`${prefix}PASSWORD`, this.#variables[`${prefix}${word.toUpperCase()}_PASSWORD`]] as const);
+    const changed = prefixes.map(
+      ({ prefix }) => [`${prefix}PASSWORD`, this.#variables[`${prefix}${word.toUpperCase()}_PASSWORD`]] as const,
+    );
     return new Environment({ ...this.#variables, ...Object.fromEntries(changed) });
   }
 

@@ -24,7 +24,10 @@ describe('the command word', () => {
   });
 
   test('may be three words, of which the first is a command, too', () => {
-    assert.deepEqual(findCommand(['--json', 'serve', 'trash', 'list', '--path', '/p']), { name: 'serve trash list', rest: ['--json', '--path', '/p'] });
+    assert.deepEqual(findCommand(['--json', 'serve', 'trash', 'list', '--path', '/p']), {
+      name: 'serve trash list',
+      rest: ['--json', '--path', '/p'],
+    });
     assert.deepEqual(findCommand(['serve', '--path', '/p']), { name: 'serve', rest: ['--path', '/p'] });
     assert.deepEqual(findCommand(['serve', 'trash']), { name: 'serve trash', rest: [] });
     assert.throws(() => findCommand(['serve', 'trash', 'lst']), usageError(/"serve trash lst"/, /serve trash list/));

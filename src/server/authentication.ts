@@ -45,7 +45,9 @@ export class ClientAuthentication implements Authentication {
   /** What was proved before counts no more. */
   replaceClients(clients: readonly Client[]): void {
     this.#byName = new Map(clients.map((client) => [client.name, client]));
-    this.#byCertificate = new Map(clients.flatMap((client) => (client.certificateName === undefined ? [] : [[client.certificateName, client]])));
+    this.#byCertificate = new Map(
+      clients.flatMap((client) => (client.certificateName === undefined ? [] : [[client.certificateName, client]])),
+    );
     this.#known.clear();
   }
 

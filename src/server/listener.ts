@@ -132,7 +132,7 @@ export class Listener {
     };
     server.on('request', (request, response) => serve(request, response, false));
     server.on('checkContinue', (request, response) => serve(request, response, true));
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.on('tlsClientError', (_error, socket: Socket) => void socket.destroy());
   }
 
   #exchangeOf(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): Exchange {

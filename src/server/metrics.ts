@@ -81,10 +81,30 @@ function clientLines(clients: readonly ClientState[]): string[] {
     return rows;
   };
   return [
-    ...family('holdfast_serve_client_used_bytes', 'gauge', 'Of clients with a quota.', values(({ used }) => used.bytes)),
-    ...family('holdfast_serve_client_used_files', 'gauge', 'Of clients with a quota.', values(({ used }) => used.files)),
-    ...family('holdfast_serve_client_quota_bytes', 'gauge', 'The limit.', values(({ client }) => client.quota.bytes)),
-    ...family('holdfast_serve_client_quota_files', 'gauge', 'The limit.', values(({ client }) => client.quota.files)),
+    ...family(
+      'holdfast_serve_client_used_bytes',
+      'gauge',
+      'Of clients with a quota.',
+      values(({ used }) => used.bytes),
+    ),
+    ...family(
+      'holdfast_serve_client_used_files',
+      'gauge',
+      'Of clients with a quota.',
+      values(({ used }) => used.files),
+    ),
+    ...family(
+      'holdfast_serve_client_quota_bytes',
+      'gauge',
+      'The limit.',
+      values(({ client }) => client.quota.bytes),
+    ),
+    ...family(
+      'holdfast_serve_client_quota_files',
+      'gauge',
+      'The limit.',
+      values(({ client }) => client.quota.files),
+    ),
   ];
 }
 

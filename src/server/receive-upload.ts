@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../base/errors.ts';
 import { type Backend, describeFile, type StoredFile } from '../storage/backend.ts';
@@ -15,9 +15,16 @@ import type { Exchange } from './exchange.ts';
 import { Refusal } from './refusal.ts';
 
 let stagedCount = 0;
+/** With what the socket holds, twice this is all the memory that an upload takes. */
+const batchBytes = 128 << 10;
 
 /** @returns the bytes that were stored; undefined when the very file was there already */
-export async function receiveFile(backend: Backend, file: StoredFile, exchange: Exchange, lengthBytes: number): Promise<number | undefined> {
+export async function receiveFile(
+  backend: Backend,
+  file: StoredFile,
+  exchange: Exchange,
+  lengthBytes: number,
+): Promise<number | undefined> {
   const staged = join(await backend.stagingFolder(), `upload-${stagedCount++}`);
   try {
     const digest = await writeBody(staged, exchange, lengthBytes);
@@ -43,15 +50,51 @@ export async function receiveConfig(backend: Backend, file: StoredFile, exchange
 async function writeBody(path: string, exchange: Exchange, lengthBytes: number): Promise<string> {
   const hash = createHash('sha256');
   const handle = await open(path, 'wx', 0o600);
+  const batch = new BatchedWriter(handle);
   try {
     for await (const piece of bodyOf(exchange, lengthBytes)) {
       hash.update(piece);
-      await handle.writeFile(piece);
+      await batch.add(piece);
     }
+    await batch.finish();
   } finally {
+    await batch.finish().catch(() => {});
     await handle.close();
   }
   return hash.digest('hex');
+}
+
+/** Small pieces into few writes, of which one is under way while the next pieces are received and hashed. */
+class BatchedWriter {
+  readonly #handle: FileHandle;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async add(piece: Buffer): Promise<void> {
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes >= batchBytes) await this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    const bytes = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#writing = bytes.length === 0 ? Promise.resolve() : this.#handle.writeFile(bytes);
+    // Whoever awaits it next is told.
+    this.#writing.catch(() => {});
+  }
 }
 
 /** @throws Refusal when it is longer or shorter than promised: a connection that broke off may look like an end */

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { asHoldfastError, type HoldfastError } from '../base/errors.ts';
 import { type Backend, configFile, type FileKind, type StoredFile } from '../storage/backend.ts';
 import { layoutFolders, pathSegments } from '../storage/default-layout.ts';
+import { askRoomHeader, askRoomValue, roomHeaders } from '../storage/room-headers.ts';
 import type { Authentication } from './authentication.ts';
 import { type Client, owns } from './client.ts';
 import { answerRefusal, answerText, type Exchange, promisedLength } from './exchange.ts';
@@ -110,6 +111,7 @@ export class RepositoryService {
     if (action === 'list' && kind !== 'config') return await list(exchange, folder, kind);
     if (action === 'save') return await this.#save(exchange, client, folder, file);
     if (action === 'remove') return await this.#remove(exchange, client, folder, file);
+    if (kind === 'config' && exchange.request.headers[askRoomHeader] === askRoomValue) await this.#tellRoom(exchange, client);
     await sendFile(exchange, join(folder, ...pathSegments(file)));
   }
 
@@ -168,6 +170,18 @@ export class RepositoryService {
     return usage;
   }
 
+  async #tellRoom({ response }: Exchange, client: Client): Promise<void> {
+    const { root, keepFreeBytes } = this.#options;
+    const { bavail, bsize } = await statfs(root);
+    const quota = await this.#usageOf(client).bytesOfQuota();
+    const onDisk = Math.max(0, bavail * bsize - keepFreeBytes);
+    const free = quota === undefined ? onDisk : Math.max(0, Math.min(onDisk, quota.quotaBytes - quota.usedBytes));
+    response.setHeader(roomHeaders.freeBytes, free);
+    if (quota === undefined) return;
+    response.setHeader(roomHeaders.usedBytes, quota.usedBytes);
+    response.setHeader(roomHeaders.quotaBytes, quota.quotaBytes);
+  }
+
   async #assertDiskRoom(lengthBytes: number): Promise<void> {
     const { root, keepFreeBytes } = this.#options;
     const { bavail, bsize } = await statfs(root);
@@ -195,10 +209,11 @@ async function list(exchange: Exchange, folder: string, kind: Exclude<FileKind, 
 
 /** Its config, or, while it is being made, its folders. */
 async function assertIsRepository(folder: string, kind: FileKind): Promise<void> {
-  const isThere = async (...segments: string[]): Promise<boolean> => await access(join(folder, ...segments)).then(
-    () => true,
-    () => false,
-  );
+  const isThere = async (...segments: string[]): Promise<boolean> =>
+    await access(join(folder, ...segments)).then(
+      () => true,
+      () => false,
+    );
   if (await isThere(...pathSegments(configFile))) return;
   if (await isThere(layoutFolders[kind === 'config' ? 'key' : kind])) return;
   throw new Refusal(404, 'missing', 'there is no repository at this address');

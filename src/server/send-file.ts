@@ -6,8 +6,11 @@ import { HoldfastError } from '../base/errors.ts';
 import { type Exchange, answerText } from './exchange.ts';
 import { Refusal } from './refusal.ts';
 
-/** What is read from the disk at once: with what the socket holds, all the memory that a download takes. */
-const pieceBytes = 128 << 10;
+/** What is read from the disk at once, with what the socket holds all the memory that a download takes: much for few, little for many. */
+const allPiecesBytes = 32 << 20;
+const mostPieceBytes = 1 << 20;
+const leastPieceBytes = 64 << 10;
+let running = 0;
 
 /** @throws HoldfastError, Refusal before anything was sent */
 export async function sendFile(exchange: Exchange, path: string): Promise<void> {
@@ -36,10 +39,13 @@ export async function sendFile(exchange: Exchange, path: string): Promise<void> 
 async function sendSpan(exchange: Exchange, handle: FileHandle, first: number, last: number): Promise<void> {
   if (last < first) return void exchange.response.end();
   using _watch = exchange.watchTransfer();
-  const source = handle.createReadStream({ start: first, end: last, highWaterMark: pieceBytes, autoClose: false });
+  const share = Math.floor(allPiecesBytes / ++running);
+  const highWaterMark = Math.max(leastPieceBytes, Math.min(mostPieceBytes, share));
+  const source = handle.createReadStream({ start: first, end: last, highWaterMark, autoClose: false });
   try {
     await pipeline(source, exchange.response);
   } finally {
+    running--;
     exchange.transferred.sent += source.bytesRead;
   }
 }

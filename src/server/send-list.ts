@@ -36,8 +36,8 @@ interface Found {
 }
 
 async function* batchesOf(folder: string, kind: FileKind): AsyncGenerator<Found[]> {
-  if (kind !== 'pack') return yield* batchesIn(folder, '');
-  for (const prefix of packFolders()) yield* batchesIn(join(folder, prefix), prefix);
+  if (kind !== 'pack') yield* batchesIn(folder, '');
+  else for (const prefix of packFolders()) yield* batchesIn(join(folder, prefix), prefix);
 }
 
 /** A folder that is not there is an empty one. What is no file of a repository is passed over: leftovers of other programs. */

@@ -42,6 +42,14 @@ export class ClientUsage {
     return { bytes: Math.max(0, this.#counted.bytes + this.#added.bytes), files: Math.max(0, this.#counted.files + this.#added.files) };
   }
 
+  /** Counted where it was not yet; undefined for a client without a quota of bytes. */
+  async bytesOfQuota(): Promise<{ readonly usedBytes: number; readonly quotaBytes: number } | undefined> {
+    const quotaBytes = this.#client.quota.bytes;
+    if (quotaBytes === undefined) return undefined;
+    await this.#count();
+    return { usedBytes: this.known.bytes, quotaBytes };
+  }
+
   /**
    * Room for a file that is about to come. @returns ends the reservation: with the bytes that were stored, or none
    * @throws Refusal 507 saying which limit is reached
@@ -109,9 +117,7 @@ function withoutNested(prefixes: readonly (readonly string[])[]): (readonly stri
     (prefix, at) =>
       !prefixes.some(
         (other, otherAt) =>
-          otherAt !== at &&
-          other.every((name, depth) => name === prefix[depth]) &&
-          (other.length < prefix.length || otherAt < at),
+          otherAt !== at && other.every((name, depth) => name === prefix[depth]) && (other.length < prefix.length || otherAt < at),
       ),
   );
 }

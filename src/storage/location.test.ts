@@ -19,7 +19,7 @@ describe('parseLocation', () => {
   });
 
   it('refuses the other backends of restic by name, without repeating a password', () => {
-    for (const text of ['rclone:x:secret', 'b2:secret', 'azure:secret:/']) {
+    for (const text of ['gs:x:secret', 'b2:secret', 'azure:secret:/']) {
       assert.throws(
         () => parseLocation(text),
         (error) => {
@@ -34,6 +34,13 @@ describe('parseLocation', () => {
 
   it('takes what follows rest: as an address', () => {
     assert.deepEqual(parseLocation('rest:https://u:p@h:8000/x/'), { kind: 'rest', address: 'https://u:p@h:8000/x/' });
+  });
+
+  it('takes what follows rclone: as a remote, and shows none of the options that may be secrets', () => {
+    assert.deepEqual(parseLocation('rclone:box:backup/laptop'), { kind: 'rclone', remote: 'box:backup/laptop' });
+    assert.equal(printableLocation('rclone:box:backup/laptop'), 'rclone:box:backup/laptop');
+    assert.equal(printableLocation('rclone::sftp,host=h,pass=secret:backup'), 'rclone::sftp,***:backup');
+    assert.equal(printableLocation('rclone:box,token=secret,x="a:b":backup'), 'rclone:box,***:backup');
   });
 
   it('takes what follows ssh: as an address', () => {

@@ -1,9 +1,11 @@
 /** A backup whose repository cannot be reached goes to another one, and is copied over later. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { holdfast, type HoldfastRun, messageOf, runHoldfast, snapshotOf } from '../support/holdfast.ts';
 import { testPassword } from '../support/new-repository.ts';
 import { requirePeer } from '../support/peers.ts';
@@ -14,6 +16,8 @@ interface Scene {
   readonly first: string;
   readonly second: string;
   readonly backup: (args?: readonly string[], env?: Readonly<Record<string, string>>) => Promise<HoldfastRun>;
+  /** Where the server keeps the first repository. */
+  readonly served: string;
   readonly stop: () => Promise<void>;
   readonly startAgain: () => Promise<void>;
 }
@@ -44,7 +48,12 @@ async function makeScene(t: TestContext): Promise<Scene | undefined> {
     first,
     second,
     backup: (args = [], env = {}) =>
-      runHoldfast(first, ['backup', ...soon, '--fallback-repo', second, ...args, join(folder, 'source')], { env: { ...state, ...env } }),
+      runHoldfast(
+        first,
+        ['backup', ...soon, '--fallback-repo', second, ...args, ...(args.includes('--') ? [] : [join(folder, 'source')])],
+        { env: { ...state, ...env } },
+      ),
+    served,
     stop: () => server.kill(),
     startAgain: async () => {
       server = await RestServer.start({ binary: peer.path, folder: served, port });
@@ -52,11 +61,16 @@ async function makeScene(t: TestContext): Promise<Scene | undefined> {
   };
 }
 
+async function untilPack(served: string): Promise<void> {
+  const isPack = (name: string | Buffer): boolean => /[0-9a-f]{64}$/.test(String(name));
+  while (!existsSync(join(served, 'data')) || !readdirSync(join(served, 'data'), { recursive: true }).some(isPack)) await delay(5);
+}
+
 async function snapshotsIn(location: string): Promise<readonly { readonly id: string; readonly original?: string }[]> {
   return JSON.parse((await holdfast(location, ['snapshots'])).stdout) as { id: string; original?: string }[];
 }
 
-describe('backup --fallback-repo', () => {
+describe('backup --fallback-repo', { concurrency: 3 }, () => {
   it('uses the first repository as long as it can be reached', async (t) => {
     const scene = await makeScene(t);
     if (scene === undefined) return;
@@ -89,7 +103,10 @@ describe('backup --fallback-repo', () => {
     await holdfast(scene.first, ['check', '--read-data']);
     const again = await scene.backup();
     assert.equal(again.code, 0);
-    assert.equal(again.lines.some((line) => line['message_type'] === 'fallback_copied'), false);
+    assert.equal(
+      again.lines.some((line) => line['message_type'] === 'fallback_copied'),
+      false,
+    );
   });
 
   it('remembers what is owed until it is copied, and says so at each backup', async (t) => {
@@ -132,6 +149,28 @@ describe('backup --fallback-repo', () => {
     const unknown = await scene.backup(['-o', 'rest.nonsense=1']);
     assert.equal(unknown.code, 1);
     assert.equal((await snapshotsIn(scene.second)).length, 0);
+  });
+
+  it('begins anew in the other one when the first goes away in the middle, unless what is saved can be read only once', async (t) => {
+    const scene = await makeScene(t);
+    if (scene === undefined) return;
+    writeFileSync(join(scene.folder, 'source', 'large'), randomBytes(12 << 20));
+    const slowly = ['--limit-upload', '6000', '--pack-size', '4'];
+    const running = scene.backup(slowly);
+    await untilPack(scene.served);
+    await scene.stop();
+    const made = await running;
+    assert.equal(made.code, 4, made.stderr);
+    assert.equal((await snapshotsIn(scene.second)).length, 1);
+    await holdfast(scene.second, ['check', '--read-data']);
+    rmSync(join(scene.served, 'data'), { recursive: true });
+    await scene.startAgain();
+    const once = scene.backup([...slowly, '--stdin-from-command', '--', 'cat', join(scene.folder, 'source', 'large')]);
+    await untilPack(scene.served);
+    await scene.stop();
+    const failed = await once;
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.equal((await snapshotsIn(scene.second)).length, 1);
   });
 
   it('fails as a whole when the second repository fails too, and says which did', async (t) => {

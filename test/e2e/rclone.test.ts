@@ -54,7 +54,7 @@ function remoteWithToken(tokenUrl: string, token: object): string {
 
 const lineOf = (lines: readonly JsonLine[], topic: string): JsonLine | undefined => lines.find((line) => line['topic'] === topic);
 
-describe('a repository behind rclone', () => {
+describe('a repository behind rclone', { concurrency: 2 }, () => {
   it('is shared with restic, also where rclone encrypts once more', async (t) => {
     const place = await makePlace(t);
     const restic = requirePeer(t, 'newest restic');
@@ -63,7 +63,11 @@ describe('a repository behind rclone', () => {
     const location = 'rclone:secret:repository';
     await holdfast(location, ['init'], { env });
     await holdfast(location, ['backup', source], { env });
-    for (const args of [['check', '--read-data'], ['backup', source], ['restore', 'latest', '--target', join(place.folder, 'by restic')]]) {
+    for (const args of [
+      ['check', '--read-data'],
+      ['backup', source],
+      ['restore', 'latest', '--target', join(place.folder, 'by restic')],
+    ]) {
       const { code, stderr } = await runRestic(restic.path, location, testPassword, args, { env });
       assert.equal(code, 0, `restic ${args[0]}: ${stderr}`);
     }
@@ -95,7 +99,7 @@ describe('a repository behind rclone', () => {
     // The first rclone dies after a second; those that follow live.
     const mark = join(place.folder, 'started');
     const dying = join(place.folder, 'dying-rclone');
-    const script = `if [ -e ${mark} ]; then exec ${place.program} "$@"; fi\n: >${mark}\necho "a last word" >&2\nexec timeout -s KILL 1.2 ${place.program} "$@"\n`;
+    const script = `echo started >>${mark}\nif [ "$(wc -l <${mark})" -gt 1 ]; then exec ${place.program} "$@"; fi\necho "a last word" >&2\nexec timeout -s KILL 1.2 ${place.program} "$@"\n`;
     writeFileSync(dying, `#!/bin/sh\n${script}`);
     chmodSync(dying, 0o755);
     const location = `rclone:folder:${join(place.folder, 'repository')}`;
@@ -105,7 +109,7 @@ describe('a repository behind rclone', () => {
       env: place.env,
     });
     assert.match(stderr, /rclone: a last word/);
-    assert.match(stderr, /rclone ended .*trying again in/);
+    assert.ok(readFileSync(mark, 'utf8').split('\n').length > 2, 'a second one was started');
     await holdfast(location, ['check', '--read-data'], { env: place.env });
   });
 
@@ -117,7 +121,10 @@ describe('a repository behind rclone', () => {
     const refused = await runHoldfast('rclone:box:repository', ['snapshots'], { env: place.env });
     const error = refused.lines.at(-1);
     assert.deepEqual([refused.code, error?.['error_code']], [1, 'token-refused']);
-    assert.match(String(error?.['message']), /the service of box refuses to renew the access \(rclone: couldn't fetch token: invalid_grant/);
+    assert.match(
+      String(error?.['message']),
+      /the service of box refuses to renew the access \(rclone: couldn't fetch token: invalid_grant/,
+    );
     assert.match(String(error?.['hint']), /rclone config reconnect box:/);
     const told = await runHoldfast('rclone:box:repository', ['preflight'], { env: place.env });
     assert.equal(told.code, 1);
@@ -137,8 +144,8 @@ describe('a repository behind rclone', () => {
     const { lines } = await runHoldfast('rclone:before:', ['preflight', ...option], { env: place.env });
     const line = lineOf(lines, 'token');
     assert.equal(line?.['verdict'], 'warning');
-    assert.match(String(line?.['fact']), /the access of box to box ends in 2 days|71 hours|3 days/);
-    assert.equal((line?.['values'] as JsonLine)['expires'], expiry);
+    assert.match(String(line?.['fact']), /the access of box to box ends in [23] days, and cannot renew itself/);
+    assert.equal((line?.['values'] as JsonLine | undefined)?.['expires'], expiry);
   });
 
   it('names what is wrong with a remote, a program or an option before it waits for anything', async (t) => {
@@ -147,8 +154,8 @@ describe('a repository behind rclone', () => {
     for (const [location, args, pattern] of [
       ['rclone:nobody:x', [], /rclone knows no remote of that name/],
       ['rclone:folder:x', ['-o', 'rclone.program=/nowhere/rclone'], /rclone is not on this machine/],
-      ['rclone:folder:x', ['-o', 'rclone.timeout=soon'], /"timeout" is not usable/],
-      ['rclone:folder:x', ['-o', 'rclone.speed=1'], /"rclone.speed" is not usable/],
+      ['rclone:folder:x', ['-o', 'rclone.timeout=soon'], /timeout.* is not usable/],
+      ['rclone:folder:x', ['-o', 'rclone.speed=1'], /rclone.speed.* is not usable/],
       ['rclone:--config=/etc/passwd', [], /names no usable remote/],
       ['rclone:', [], /names no usable remote/],
     ] as const) {
@@ -164,7 +171,7 @@ describe('a repository behind rclone', () => {
     const place = await makePlace(t);
     if (place === undefined) return;
     const encrypted = join(place.folder, 'encrypted.conf');
-    writeFileSync(encrypted, '# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n');
+    writeFileSync(encrypted, `# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n${'A'.repeat(120)}\n`);
     const env = { ...place.env, RCLONE_CONFIG: encrypted };
     const { code, stderr } = await runHoldfast('rclone:folder:x', ['snapshots'], { env });
     assert.equal(code, 1);

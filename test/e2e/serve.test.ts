@@ -1,4 +1,4 @@
-/** The server as a person uses it: stock restic and Holdfast as its clients, over HTTPS, at a Unix socket, over ssh. */
+/** The server as a person uses it: stock restic and Holdfast as its clients, over HTTPS, at a Unix socket, through a program. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,6 @@ import { holdfast, holdfastPath, runHoldfast, summaryOf } from '../support/holdf
 import { testPassword } from '../support/new-repository.ts';
 import { type Peer, requireCommand, requirePeer, run, runRestic } from '../support/peers.ts';
 import { ServedFolder } from '../support/serve.ts';
-import { requireSsh, sshScene } from '../support/ssh-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 function makeSource(folder: string): string {
@@ -36,7 +35,13 @@ async function restic(peer: Peer, location: string, args: readonly string[], env
 }
 
 /** Each of the two programs reads what the other one wrote. */
-async function exchange(t: TestContext, folder: string, location: string, options: readonly string[], resticOptions: readonly string[]): Promise<void> {
+async function exchange(
+  t: TestContext,
+  folder: string,
+  location: string,
+  options: readonly string[],
+  resticOptions: readonly string[],
+): Promise<void> {
   const peer = requirePeer(t, 'newest restic');
   if (peer === undefined) return;
   const source = makeSource(folder);
@@ -63,7 +68,9 @@ describe('restic and Holdfast share a repository that Holdfast serves', () => {
     const clients = join(folder, 'clients.conf');
     writeFileSync(clients, `[alice]\npassword = ${await hashOf('secret')}\nquota = 1G\n`);
     const tls = ['--tls-cert', certificate, '--tls-key', key];
-    await using server = await ServedFolder.start({ args: ['--listen', ':0', '--clients', clients, ...tls, '--access-log', join(folder, 'log')] });
+    await using server = await ServedFolder.start({
+      args: ['--listen', ':0', '--clients', clients, ...tls, '--access-log', join(folder, 'log')],
+    });
     const location = server.location('/alice/', 'alice:secret');
     await exchange(t, folder, location, ['--cacert', authority.certificate], ['--cacert', authority.certificate]);
     const other = await runHoldfast(server.location('/bob/', 'alice:secret'), ['--cacert', authority.certificate, 'init']);
@@ -145,7 +152,11 @@ describe('a write-only client', () => {
     assert.equal(summaryOf(third)['files_new'], 31);
     assert.ok(Number(summaryOf(third)['data_added']) < 20_000, JSON.stringify(summaryOf(third)));
     assert.match(third.stderr, /there is no parent: 2 snapshots that are not in the cache/);
-    for (const command of [['restore', 'latest', '--target', join(folder, 'out')], ['check', '--read-data'], ['forget', '--keep-last', '1']]) {
+    for (const command of [
+      ['restore', 'latest', '--target', join(folder, 'out')],
+      ['check', '--read-data'],
+      ['forget', '--keep-last', '1'],
+    ]) {
       const refused = await runHoldfast(location, command, { env: { HOLDFAST_CACHE_DIR: join(folder, 'a third cache') } });
       assert.equal(refused.code, 1, command.join(' '));
       assert.match(refused.stderr, /write-only/);
@@ -181,79 +192,3 @@ describe('a write-only client', () => {
     await holdfast(join(server.folder, 'r'), ['check', '--read-data']);
   });
 });
-
-describe('ssh:', () => {
-  it('starts holdfast on the other side, in a folder of the home and from the root', async (t) => {
-    if (requireSsh(t) === undefined) return;
-    const folder = temporaryFolder(t);
-    const source = makeSource(folder);
-    const { server, home } = await sshScene(t);
-    const options = sshOptions(home.folder, home.knownHosts, `${holdfastPath} serve --stdio --path /`);
-    const location = `ssh:${server.user}@127.0.0.1:${server.port}/${folder}/repository`;
-    await holdfast(location, [...options, 'init']);
-    await holdfast(location, [...options, 'backup', source]);
-    const target = join(folder, 'restored');
-    await holdfast(location, [...options, 'restore', 'latest', '--target', target]);
-    assert.deepEqual(compareTrees(source, join(target, source)), []);
-    await holdfast(join(folder, 'repository'), ['check', '--read-data']);
-  });
-
-  it('is held to its own folder and to adding by a forced command, whatever it asks for', async (t) => {
-    if (requireSsh(t) === undefined) return;
-    const folder = temporaryFolder(t);
-    const source = makeSource(folder);
-    mkdirSync(join(folder, 'served'));
-    const forced = `command="${holdfastPath} serve --stdio --path ${join(folder, 'served')} --append-only",restrict`;
-    const home = await sshSceneWith(t, forced);
-    const options = sshOptions(home.folder, home.knownHosts, 'cat /etc/passwd');
-    const env = { HOLDFAST_CACHE_DIR: join(folder, 'cache') };
-    for (const path of ['', '//etc']) {
-      const location = `ssh:${home.user}@127.0.0.1:${home.port}${path}`;
-      await holdfast(location, [...options, 'init'], { env });
-      await holdfast(location, [...options, 'backup', source], { env });
-      await holdfast(location, [...options, 'backup', source], { env });
-      const refused = await runHoldfast(location, [...options, 'forget', '--keep-last', '1', '--prune'], { env });
-      assert.notEqual(refused.code, 0);
-      assert.match(refused.stderr, /this client is append-only/);
-      await holdfast(join(folder, 'served', path), ['check', '--read-data']);
-    }
-  });
-
-  it('says why it does not get through', async (t) => {
-    if (requireSsh(t) === undefined) return;
-    const { server, home } = await sshScene(t);
-    const options = (known: string, key = join(home.folder, 'id_ed25519'), command = 'holdfast-that-is-not-there serve'): string[] => [
-      ...['--retry-time', '1s', '-o', `ssh.command=${command}`],
-      ...['-o', `ssh.args=-i ${key} -oIdentitiesOnly=yes -oBatchMode=yes -oUserKnownHostsFile=${known}`],
-    ];
-    const location = `ssh:${server.user}@127.0.0.1:${server.port}/x`;
-    for (const [args, reason] of [
-      [options('/dev/null'), /key of the host is not the one that is known/],
-      [options(home.knownHosts, '/dev/null'), /does not accept the key/],
-      [options(home.knownHosts), /no program holdfast on 127\.0\.0\.1/],
-      [options(home.knownHosts, undefined, 'echo hello'), /hello|ended/],
-    ] as const) {
-      const result = await runHoldfast(location, [...args, 'list', 'keys']);
-      assert.equal(result.code, 1);
-      assert.match(result.stderr, reason);
-    }
-  });
-});
-
-function sshOptions(folder: string, knownHosts: string, command: string): string[] {
-  const args = `-i ${join(folder, 'id_ed25519')} -oIdentitiesOnly=yes -oBatchMode=yes -oUserKnownHostsFile=${knownHosts}`;
-  return ['-o', `ssh.args=${args}`, '-o', `ssh.command=${command}`];
-}
-
-/** A server on which the one key has options in front of it. */
-async function sshSceneWith(t: TestContext, prefix: string) {
-  const { SshHome, SshServer } = await import('../support/ssh-server.ts');
-  const home = new SshHome();
-  const server = await SshServer.start({ keys: [`${prefix} ${home.addKey()}`] });
-  home.trust(server.knownHost());
-  t.after(async () => {
-    await server[Symbol.asyncDispose]();
-    home[Symbol.dispose]();
-  });
-  return { folder: home.folder, knownHosts: home.knownHosts, user: server.user, port: server.port };
-}

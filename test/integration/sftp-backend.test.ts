@@ -170,10 +170,12 @@ describe('a repository behind SFTP', () => {
     const place = await sftpScene(t);
     if (place === undefined) return;
     const disk = mkdtempSync(join(tmpdir(), 'holdfast-sftp-disk-'));
-    t.after(() => rmSync(disk, { recursive: true }));
+    t.after(() => {
+      spawnSync('umount', [disk]);
+      rmSync(disk, { recursive: true });
+    });
     const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status === 0;
     if (!isMounted) return t.skip('this user may not mount a small disk');
-    t.after(() => spawnSync('umount', [disk]));
     const backend = await place.open({}, place.server.location(join(disk, 'repository')));
     await backend.create();
     await backend.save(configFile, Buffer.from('x'));

@@ -27,8 +27,17 @@ export class Authority {
   /** For 127.0.0.1, or for a client. */
   sign(name: string, commonName = name): Signed {
     const path = (ending: string): string => join(this.#folder, `${name}.${ending}`);
-    const [key, request, certificate, both, extensions] = ['key', 'csr', 'crt', 'both', 'ext'].map(path) as [string, string, string, string, string];
-    openssl(['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${commonName}`], { out: request, keyout: key });
+    const [key, request, certificate, both, extensions] = ['key', 'csr', 'crt', 'both', 'ext'].map(path) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    openssl(['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${commonName}`], {
+      out: request,
+      keyout: key,
+    });
     writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1\n');
     const signer = ['-CA', this.certificate, '-CAkey', this.certificate.replace(/\.pem$/, '.key'), '-CAcreateserial'];
     openssl(['x509', '-req', '-in', request, '-days', '2', '-extfile', extensions, ...signer], { out: certificate });

@@ -42,10 +42,10 @@ export interface PreflightLine extends Finding {
 }
 
 /**
- * full · append-only: what was written stays, but for locks · read-only: nothing can be written · unknown: it was not tried, or
+ * full · append-only: what was written stays, but for locks · write-only: and packs cannot be read · read-only: nothing can be written · unknown: it was not tried, or
  * could not be found out
  */
-export type Rights = 'full' | 'append-only' | 'read-only' | 'unknown';
+export type Rights = 'full' | 'append-only' | 'write-only' | 'read-only' | 'unknown';
 
 export interface PreflightReport {
   readonly lines: readonly PreflightLine[];

@@ -19,7 +19,8 @@ async function run(backend: Backend, { isReadOnly = false, signal = new AbortCon
   return await preflight(backend, { isReadOnly, onLine: () => {}, clock: systemClock, random: systemRandomness, signal });
 }
 
-const verdictOf = ({ lines }: PreflightReport, topic: PreflightTopic): string | undefined => lines.find((line) => line.topic === topic)?.verdict;
+const verdictOf = ({ lines }: PreflightReport, topic: PreflightTopic): string | undefined =>
+  lines.find((line) => line.topic === topic)?.verdict;
 
 /** With a config, which makes it a repository, and a pack. */
 async function repository(): Promise<MemoryBackend> {
@@ -143,7 +144,9 @@ describe('preflight', () => {
   it('says which of its files it could not take away', async () => {
     const memory = await repository();
     const error = new HoldfastError('storage-failed', 'the line is down');
-    const report = await run(new FaultyBackend(memory, [{ operation: 'remove', nth: 2, times: Number.POSITIVE_INFINITY, fault: { kind: 'fail', error } }]));
+    const report = await run(
+      new FaultyBackend(memory, [{ operation: 'remove', nth: 2, times: Number.POSITIVE_INFINITY, fault: { kind: 'fail', error } }]),
+    );
     assert.equal(verdictOf(report, 'cleanup'), 'warning');
     assert.match(report.lines.at(-1)?.fact ?? '', /pack [0-9a-f]{64}, a file of this preflight, is still there/);
   });
@@ -172,7 +175,10 @@ describe('the line about an access that ends', () => {
 
   it('warns before a service forgets an access that nobody uses', () => {
     assert.equal(tokenFinding({ ...base, isRenewable: true, expiresMs: days(-56), forgottenMs: days(4) }, nowMs).verdict, 'warning');
-    assert.match(tokenFinding({ ...base, isRenewable: true, expiresMs: days(-70), forgottenMs: days(-10) }, nowMs).fact, /most likely forgotten/);
+    assert.match(
+      tokenFinding({ ...base, isRenewable: true, expiresMs: days(-70), forgottenMs: days(-10) }, nowMs).fact,
+      /most likely forgotten/,
+    );
     const renewed = tokenFinding({ ...base, isRenewable: true, expiresMs: days(-1), forgottenMs: days(59) }, nowMs);
     assert.match(renewed.fact, /has expired and is renewed with the first request/);
   });

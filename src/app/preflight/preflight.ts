@@ -8,7 +8,14 @@ import { throwIfCancelled } from '../../base/cancellation.ts';
 import type { Clock, Randomness } from '../../base/clock.ts';
 import { asHoldfastError, type HoldfastError } from '../../base/errors.ts';
 import { type Backend, describeFile } from '../../storage/backend.ts';
-import { failureFinding, type Finding, type PreflightLine, type PreflightReport, type PreflightTopic, type Rights } from './preflight-line.ts';
+import {
+  failureFinding,
+  type Finding,
+  type PreflightLine,
+  type PreflightReport,
+  type PreflightTopic,
+  type Rights,
+} from './preflight-line.ts';
 import { type PreparedPlace, preparePlace } from './prepared-place.ts';
 import { ProbeFiles } from './probe-files.ts';
 import { checkReading } from './reading-checks.ts';
@@ -164,7 +171,8 @@ export class PreflightRun {
       this.#rights = this.#lines.some(({ topic, code }) => topic === 'write' && code === 'storage-denied') ? 'read-only' : 'unknown';
       return await this.#onlyRead('nothing could be written');
     }
-    this.#rights = isAppendOnly ? 'append-only' : 'full';
+    const isReadingDenied = this.#lines.some(({ topic, code }) => topic === 'throughput' && code === 'storage-denied');
+    this.#rights = isReadingDenied ? 'write-only' : isAppendOnly ? 'append-only' : 'full';
   }
 
   async #prepare(): Promise<undefined> {

@@ -61,7 +61,8 @@ export class ProbeFiles {
   /** However the preflight ended. @returns what could not be taken away, and why */
   async removeAll(): Promise<{ readonly file: StoredFile; readonly error: HoldfastError }[]> {
     const left: { file: StoredFile; error: HoldfastError }[] = [];
-    for (const file of [...this.#written.values()]) {
+    const files = Array.from(this.#written.values());
+    for (const file of files) {
       try {
         await this.remove(file, AbortSignal.timeout(cleanupMs));
       } catch (error) {

@@ -28,7 +28,8 @@ export async function checkReading(run: PreflightRun): Promise<void> {
 
 async function readPack(run: PreflightRun): Promise<Finding> {
   const pack = await largePack(run);
-  if (pack === undefined || pack.sizeBytes < enoughBytes) return { verdict: 'skipped', fact: 'not measured: there is no pack large enough' };
+  if (pack === undefined || pack.sizeBytes < enoughBytes)
+    return { verdict: 'skipped', fact: 'not measured: there is no pack large enough' };
   try {
     return await checkDownload(run, { kind: 'pack', name: pack.name }, pack.sizeBytes);
   } catch (thrown) {

@@ -34,7 +34,9 @@ export async function checkLatency(run: PreflightRun): Promise<void> {
 export async function checkSpace(run: PreflightRun): Promise<void> {
   await run.check('space', false, async () => {
     const space = await run.backend.inspection?.space?.({ signal: run.signal });
-    return space === undefined ? { verdict: 'unknown', fact: 'this kind of storage does not say how much room there is' } : spaceFinding(space);
+    return space === undefined
+      ? { verdict: 'unknown', fact: 'this kind of storage does not say how much room there is' }
+      : spaceFinding(space);
   });
 }
 
@@ -63,7 +65,8 @@ export async function checkClock(run: PreflightRun): Promise<void> {
     const toleranceMs = Math.round(reading.toleranceMs);
     const values = { aheadMs, toleranceMs };
     const offMs = Math.max(0, Math.abs(aheadMs) - toleranceMs);
-    if (offMs === 0) return { fact: `the clocks agree within ${Math.max(1, Math.ceil((Math.abs(aheadMs) + toleranceMs) / 1000))} s`, values };
+    if (offMs === 0)
+      return { fact: `the clocks agree within ${Math.max(1, Math.ceil((Math.abs(aheadMs) + toleranceMs) / 1000))} s`, values };
     const fact = `the storage's clock is ${secondsText(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine's`;
     if (offMs <= tolerableSkewMs) return { fact, values };
     return { verdict: 'warning', fact, hint: 'Set both clocks by NTP: locks, retention and signed requests rely on them.', values };
@@ -91,7 +94,8 @@ export function tokenFinding(token: TokenState, nowMs: number): Finding {
   const whose = `the access of ${owner} to ${service}`;
   if (!isRenewable) {
     if (expiresMs === undefined) return { fact: `${whose} has no end`, values };
-    if (expiresMs <= nowMs) return { verdict: 'failed', fact: `${whose} ended ${agoText(nowMs - expiresMs)} ago, and cannot renew itself`, hint, values };
+    if (expiresMs <= nowMs)
+      return { verdict: 'failed', fact: `${whose} ended ${agoText(nowMs - expiresMs)} ago, and cannot renew itself`, hint, values };
     const verdict = expiresMs - nowMs < soonMs ? ('warning' as const) : ('ok' as const);
     return { verdict, fact: `${whose} ends in ${agoText(expiresMs - nowMs)}, and cannot renew itself`, hint, values };
   }
@@ -102,7 +106,12 @@ export function tokenFinding(token: TokenState, nowMs: number): Finding {
         : `${whose} was not used for long: the service forgets it in ${agoText(forgottenMs - nowMs)}`;
     return { verdict: 'warning', fact, hint: forgottenMs <= nowMs ? hint : 'Any use keeps it.', values };
   }
-  const state = expiresMs === undefined ? '' : expiresMs <= nowMs ? ', its token has expired and is renewed with the first request' : `, its token lasts for ${agoText(expiresMs - nowMs)} more`;
+  const state =
+    expiresMs === undefined
+      ? ''
+      : expiresMs <= nowMs
+        ? ', its token has expired and is renewed with the first request'
+        : `, its token lasts for ${agoText(expiresMs - nowMs)} more`;
   return { fact: `${whose} renews itself${state}`, values };
 }
 

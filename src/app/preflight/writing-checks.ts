@@ -69,7 +69,8 @@ async function readBack(run: PreflightRun, { file, bytes }: Probe): Promise<Find
   const { sizeBytes } = await run.backend.stat(file, { signal });
   if (sizeBytes !== bytes.length) return wrong(`the storage says ${sizeBytes} bytes of a file that has ${bytes.length}`);
   const missing = await run.backend.load(run.probes.makeName(file.kind), { signal }).then(() => undefined, asHoldfastError);
-  if (missing?.code === 'storage-missing') return { fact: 'what was read is what was written, and what is not there is said to be missing' };
+  if (missing?.code === 'storage-missing')
+    return { fact: 'what was read is what was written, and what is not there is said to be missing' };
   if (missing === undefined) return wrong('a file that nobody wrote could be read');
   return failureFinding(missing, 'failed');
 }
@@ -124,8 +125,11 @@ async function watchWriting(run: PreflightRun, kind: FileKind): Promise<Finding>
   stop.abort();
   await breaking.catch(() => {});
   const left = await sizeOf(run, broken.file);
-  if (left !== undefined && left !== watchedBytes) return notAtomic(`an upload that was broken off left ${left} of ${watchedBytes} bytes behind`);
-  const config = backend.capabilities.atomicCreate ? '' : '; two programs that create a repository here in the same moment are not kept apart';
+  if (left !== undefined && left !== watchedBytes)
+    return notAtomic(`an upload that was broken off left ${left} of ${watchedBytes} bytes behind`);
+  const config = backend.capabilities.atomicCreate
+    ? ''
+    : '; two programs that create a repository here in the same moment are not kept apart';
   return { fact: `files appear as a whole (${looks} looks while one was written)${config}` };
 }
 

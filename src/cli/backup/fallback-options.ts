@@ -27,7 +27,12 @@ export const fallbackOptions = {
     description: 'run a program that prints the password of the fallback repository',
   },
   'fallback-insecure-no-password': { kind: 'flag', description: 'the fallback repository has an empty password' },
-  'fallback-key-hint': { kind: 'text', valueName: 'ID', env: 'FALLBACK_KEY_HINT', description: 'try this key of the fallback repository first' },
+  'fallback-key-hint': {
+    kind: 'text',
+    valueName: 'ID',
+    env: 'FALLBACK_KEY_HINT',
+    description: 'try this key of the fallback repository first',
+  },
 } as const satisfies OptionTable;
 
 export type FallbackValues = Values<typeof fallbackOptions>;

@@ -17,7 +17,9 @@ export const servePassword = defineCommand({
     exactArguments(positionals, []);
     const file = values['new-password-file'];
     const password =
-      file === undefined ? await askNewPassword(context, 'enter password of the client: ') : await passwordFromFile(file, '--new-password-file');
+      file === undefined
+        ? await askNewPassword(context, 'enter password of the client: ')
+        : await passwordFromFile(file, '--new-password-file');
     if (password === '') throw new HoldfastError('usage', 'the password is empty', { hint: 'Give a password that is hard to guess.' });
     const hash = await hashPassword(password);
     if (context.output.isJson) context.output.json({ message_type: 'password_hash', hash });

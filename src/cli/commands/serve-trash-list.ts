@@ -10,7 +10,10 @@ export const serveTrashList = defineCommand({
   details: [
     'Lists what clients of holdfast serve removed and the server still keeps, because a deletion delay is set for them: when it was removed, from when on it goes for good (both by the clock of the server), and what it is.',
   ],
-  examples: ['holdfast serve trash list --path /srv/backups', 'holdfast serve trash list --path /srv/backups --kind snapshot --repository /alice'],
+  examples: [
+    'holdfast serve trash list --path /srv/backups',
+    'holdfast serve trash list --path /srv/backups --kind snapshot --repository /alice',
+  ],
   options: trashOptions,
   isListing: true,
   async run({ output }, values, positionals) {
@@ -22,7 +25,8 @@ export const serveTrashList = defineCommand({
     }
     const rows = found.map((entry) => rowOf(entry).map((cell) => [cell]));
     const footer = [`${count(found.length, 'file')}, ${formatBytes(found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`];
-    for (const line of renderTable({ headings: ['Removed', 'Kept until', 'Size', 'Repository', 'Kind', 'Name'], rows, footer })) output.line(line);
+    for (const line of renderTable({ headings: ['Removed', 'Kept until', 'Size', 'Repository', 'Kind', 'Name'], rows, footer }))
+      output.line(line);
     return 0;
   },
 });

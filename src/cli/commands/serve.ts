@@ -11,8 +11,8 @@ export const serve = defineCommand({
   ],
   examples: [
     'holdfast serve --path /srv/backups --no-auth',
-    'holdfast serve --path /srv/backups --listen :8443 --tls-cert cert.pem --tls-key key.pem --clients clients.conf',
-    'command="holdfast serve --stdio --path /srv/backups/alice --append-only",restrict ssh-ed25519 AAAA... (in authorized_keys)',
+    'holdfast serve --path /srv/backups --listen :8443 --tls-cert server.pem --clients clients.conf',
+    'command="holdfast serve --stdio --path /srv/alice --append-only",restrict ssh-ed25519 AAAA...',
   ],
   options: serveOptions,
   async run(context, values, positionals) {

@@ -53,7 +53,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   migrate: { summary: 'upgrade the format of the repository', load: async () => (await import('./migrate.ts')).migrate },
   serve: { summary: 'serve repositories to restic, rustic and Holdfast', load: async () => (await import('./serve.ts')).serve },
   'serve password': {
-    summary: 'make the hash of a client\'s password',
+    summary: "make the hash of a client's password",
     load: async () => (await import('./serve-password.ts')).servePassword,
   },
   'serve trash list': {

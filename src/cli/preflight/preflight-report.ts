@@ -17,7 +17,7 @@ function lineTexts({ verdict, topic, fact, hint }: PreflightLine): string[] {
 }
 
 function lineJson({ topic, verdict, isNeeded, fact, hint, code, values = {} }: PreflightLine): object {
-  const measured = Object.entries(values).map(([name, value]) => [snakeCase(name), value]);
+  const measured = Object.entries(values).map(([name, value]) => [snakeCase(name), value] as const);
   return {
     message_type: 'preflight',
     topic,
@@ -26,7 +26,7 @@ function lineJson({ topic, verdict, isNeeded, fact, hint, code, values = {} }: P
     fact,
     ...(hint === undefined ? {} : { hint }),
     ...(code === undefined ? {} : { error_code: code }),
-    ...(measured.length === 0 ? {} : { values: Object.fromEntries(measured) }),
+    ...(measured.length === 0 ? {} : { values: Object.fromEntries<number | string | boolean>(measured) }),
   };
 }
 
@@ -50,7 +50,9 @@ export function showVerdict(output: Output, location: string, report: PreflightR
   } else if (isFit) {
     const warnings = counted('warning');
     output.say('');
-    output.say(`${location} is fit for a repository${warnings === 0 ? '' : `; ${warnings} warning${warnings === 1 ? '' : 's'}`} (${rightsText(rights)})`);
+    output.say(
+      `${location} is fit for a repository${warnings === 0 ? '' : `; ${warnings} warning${warnings === 1 ? '' : 's'}`} (${rightsText(rights)})`,
+    );
   }
 }
 

@@ -106,7 +106,12 @@ function announce({ output }: CommandContext, server: RepositoryServer, root: st
 }
 
 /** What cannot be read leaves everything as it was. */
-async function reload(context: CommandContext, values: ServeValues, server: RepositoryServer, authentication: Authentication): Promise<void> {
+async function reload(
+  context: CommandContext,
+  values: ServeValues,
+  server: RepositoryServer,
+  authentication: Authentication,
+): Promise<void> {
   try {
     const clients = values.clients === undefined ? undefined : await readClients(values.clients);
     const tls = await readTlsFiles(values);

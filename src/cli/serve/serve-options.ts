@@ -2,7 +2,12 @@
 import type { OptionTable, Values } from '../options/option.ts';
 
 export const serveOptions = {
-  path: { kind: 'text', valueName: 'FOLDER', env: 'SERVE_PATH', description: 'folder with the repositories (with --stdio: the current one)' },
+  path: {
+    kind: 'text',
+    valueName: 'FOLDER',
+    env: 'SERVE_PATH',
+    description: 'folder with the repositories (with --stdio: the current one)',
+  },
   listen: {
     kind: 'many',
     valueName: 'ADDRESS',

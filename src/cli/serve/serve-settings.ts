@@ -41,7 +41,8 @@ export function assertSensible(values: ServeValues, addresses: readonly ListenAd
   if (values['client-ca'] !== undefined && values['tls-cert'] === undefined) {
     throw usage('--client-ca needs --tls-cert', 'Certificates of clients are shown over TLS alone.');
   }
-  if (values['tls-key'] !== undefined && values['tls-cert'] === undefined) throw usage('--tls-key needs --tls-cert', 'Add --tls-cert FILE.');
+  if (values['tls-key'] !== undefined && values['tls-cert'] === undefined)
+    throw usage('--tls-key needs --tls-cert', 'Add --tls-cert FILE.');
   assertSafe(values, addresses);
   if (metrics !== undefined) parseListenAddress(metrics);
 }

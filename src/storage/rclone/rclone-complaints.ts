@@ -56,7 +56,7 @@ export class RcloneComplaints {
   readonly explainFailure = (what: string): HoldfastError | undefined => {
     if (this.#options.clock.monotonicMs() - this.#refusedMs > relevantMs) return undefined;
     const { code, fact, hint } = this.#refused(this.#refusal);
-    return new HoldfastError(code, `${what} failed: ${fact}`, { ...(hint === undefined ? {} : { hint }) });
+    return new HoldfastError(code, `${what} failed: ${fact}`, hint === undefined ? {} : { hint });
   };
 
   readonly explainEnd = (end: ProgramEnd): EndMeaning | undefined => {

@@ -44,11 +44,15 @@ export function statusError(what: string, location: string, status: number, head
   const meaning = meanings[status] ?? unusual(status);
   const { code, fact, hint, isRetryable = false } = meaning;
   const retryAfterMs = readRetryAfter(headers['retry-after']);
-  return new HoldfastError(code, `${what} failed: the server at ${location} ${fact} (HTTP ${status})${reasonIn(said || reasonHeader(headers), status)}`, {
-    ...(hint === undefined ? {} : { hint }),
-    context: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-    isRetryable,
-  });
+  return new HoldfastError(
+    code,
+    `${what} failed: the server at ${location} ${fact} (HTTP ${status})${reasonIn(said || reasonHeader(headers), status)}`,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      context: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+      isRetryable,
+    },
+  );
 }
 
 /** Holdfast's own server says it here where there can be no body. */

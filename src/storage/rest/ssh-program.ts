@@ -52,7 +52,12 @@ export function sshProgram({ user, host, port, isAbsolute }: SshAddress, { extra
     command: 'ssh',
     args: [
       // No terminal, no character that steers, and nothing else over the connection: only the two streams.
-      ...['-T', '-e', 'none', '-x', '-a', '-o', 'ClearAllForwardings=yes'],
+      '-T',
+      '-xa',
+      '-e',
+      'none',
+      '-o',
+      'ClearAllForwardings=yes',
       ...(port === undefined ? [] : ['-p', port]),
       ...(user === undefined ? [] : ['-l', user]),
       ...extraArgs,

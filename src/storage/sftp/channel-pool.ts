@@ -3,6 +3,7 @@
  * takes long over holds up nobody else's. A connection that broke is made anew by the next call.
  */
 import { cancellationOf, throwIfCancelled } from '../../base/cancellation.ts';
+import { HoldfastError } from '../../base/errors.ts';
 import type { SftpChannel } from './sftp-channel.ts';
 import { ChannelRefused, noSession, type SftpConnection } from './sftp-connection.ts';
 
@@ -138,7 +139,8 @@ export class ChannelPool {
   }
 
   #giveBack(channel: SftpChannel): void {
-    if (channel.isUsable && !this.#isClosed) this.#idle.push(channel);
+    if (this.#isClosed) channel.fail(new HoldfastError('internal', 'the backend is closed'));
+    if (channel.isUsable) this.#idle.push(channel);
     else this.#count--;
     this.#wakeNext();
   }

@@ -10,15 +10,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { throwIfCancelled } from '../../base/cancellation.ts';
 import { asHoldfastError } from '../../base/errors.ts';
-import type {
-  AdoptOptions,
-  Backend,
-  BackendCapabilities,
-  CallOptions,
-  LoadOptions,
-  SaveOptions,
-  StoredFile,
-} from '../backend.ts';
+import type { AdoptOptions, Backend, BackendCapabilities, CallOptions, LoadOptions, SaveOptions, StoredFile } from '../backend.ts';
 import { oversizedFileError } from '../backend.ts';
 import { ForwardingBackend } from '../forwarding-backend.ts';
 import { type Pace, pacedPieces, type TransferPaces } from '../pace.ts';

@@ -63,13 +63,19 @@ export class ChangingTree {
     for (let count = this.#amount(length * changedShare, 1); count > 0; count--) this.#changeOne();
     for (let count = this.#amount(length * removedShare, 1); count > 0; count--) this.#removeOne();
     for (let count = this.#amount(length * addedShare, 1); count > 0; count--) this.#addOne();
-    for (let span = this.#amount(spansPerStep); span > 0; span--) this.#changeSpan(`${this.#step} ${span}`);
-    if (this.#step % stepsPerLargeFile === 0) this.#replaceLarge();
+    for (let span = this.#due(spansPerStep); span > 0; span--) this.#changeSpan(`${this.#step} ${span}`);
+    if (this.#due(1 / stepsPerLargeFile) > 0) this.#replaceLarge();
   }
 
   /** At full scale so many; at least one. */
   #amount(count: number, scale = this.#scale): number {
     return Math.max(1, Math.round(count * scale));
+  }
+
+  /** What falls to this step of so many in each at full scale; with less data it is not the turn of each step. */
+  #due(perStep: number): number {
+    const until = (step: number) => Math.floor(step * perStep * this.#scale);
+    return until(this.#step) - until(this.#step - 1);
   }
 
   #position(length: number): number {

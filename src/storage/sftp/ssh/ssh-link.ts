@@ -54,16 +54,19 @@ export class SshLink {
   }
 
   end(): void {
+    if (this.#carrier.stream.destroyed) return;
     this.hold(true);
     this.client.end();
     // The other side may be gone.
     const timer = setTimeout(() => this.destroy(), farewellMs);
-    this.onEnd(() => clearTimeout(timer));
+    this.#carrier.stream.once('close', () => clearTimeout(timer));
   }
 
   destroy(error?: Error): void {
     this.#failure ??= error;
     this.client.destroy();
+    // The client leaves alone what cannot be written any more; it could stay half open for ever.
+    this.#carrier.stream.destroy();
     this.#via?.destroy();
     this.#ended();
   }
