@@ -79,7 +79,7 @@ describe('preflight', () => {
     await holdfast(full.location('/r/'), ['init']);
     const bounded = await runHoldfast(full.location('/r/'), ['preflight']);
     const space = bounded.lines.find((line) => line['topic'] === 'space');
-    const { quota_bytes: quotaBytes, used_bytes: usedBytes, free_bytes: freeBytes } = space?.['values'] as Record<string, number>;
+    const { quota_bytes: quotaBytes, used_bytes: usedBytes, free_bytes: freeBytes } = (space?.['values'] ?? {}) as Record<string, number>;
     assert.equal(quotaBytes, 5 << 20);
     assert.ok(Number(usedBytes) > 300 && Number(freeBytes) + Number(usedBytes) === quotaBytes, JSON.stringify(space));
     assert.equal(space?.['verdict'], 'warning');

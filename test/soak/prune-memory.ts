@@ -102,7 +102,9 @@ function compare(folder: string, blobs: number): void {
     const args = ['-r', folder, '--no-cache', 'prune', '--dry-run'];
     const [ours, theirs] = [measure(holdfast, args, env, scratch), measure(restic.path, args, env, scratch)];
     for (const [name, run] of [['holdfast', ours] as const, ['restic', theirs] as const]) {
-      console.log(`${name}: ${run.wallSeconds.toFixed(1)} s, ${run.cpuSeconds.toFixed(1)} CPU-s, at most ${(run.peakBytes / 1e6).toFixed(0)} MB`);
+      console.log(
+        `${name}: ${run.wallSeconds.toFixed(1)} s, ${run.cpuSeconds.toFixed(1)} CPU-s, at most ${(run.peakBytes / 1e6).toFixed(0)} MB`,
+      );
       console.log(run.stdout.trim().replaceAll(/^/gm, '  '));
     }
     const share = ours.peakBytes / theirs.peakBytes;
