@@ -38,7 +38,7 @@ const badInputs: readonly BadInput[] = [
   { args: ['snapshots', '--retry-lock', 'soon'], says: /--retry-lock cannot be "soon"/ },
   { args: ['snapshots'], env: { HOLDFAST_PACK_SIZE: 'big' }, says: /HOLDFAST_PACK_SIZE cannot be "big"/ },
   { args: ['snapshots', '--repository-file', '/nonexistent'], says: /cannot be read: .*ENOENT|contradict/ },
-  { args: ['snapshots', '--repo', 's3:example.com/bucket'], says: /repositories behind s3: are not supported/ },
+  { args: ['snapshots', '--repo', 'gs:bucket:/'], says: /repositories behind gs: are not supported/ },
   { args: ['snapshots', '--repo', '/nonexistent'], code: 10, says: /there is no repository at \/nonexistent/ },
   { args: ['snapshots', '--repo', 'plain-file'], code: 10, says: /there is no repository at/ },
   { args: ['snapshots'], env: { HOLDFAST_PASSWORD: 'wrong' }, code: 12, says: /no key of the repository opens with that password/ },

@@ -1,11 +1,13 @@
 /** Repositories behind sshd, by `holdfast serve --stdio`: with nothing to open but sshd. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { compareTrees } from '../support/compare-trees.ts';
-import { holdfast, holdfastPath, runHoldfast } from '../support/holdfast.ts';
+import { holdfast, holdfastPath, runHoldfast, startHoldfast } from '../support/holdfast.ts';
 import { requireSsh, SshHome, SshServer, sshScene } from '../support/ssh-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -50,6 +52,26 @@ describe('ssh:', () => {
       assert.match(refused.stderr, /this client is append-only/);
       await holdfast(join(folder, 'served', path), ['check', '--read-data']);
     }
+  });
+
+  it('Ctrl-C at a terminal, which ssh gets too, leaves no lock', async (t) => {
+    if (requireSsh(t) === undefined) return;
+    const folder = temporaryFolder(t);
+    const source = makeSource(folder);
+    writeFileSync(join(source, 'large'), randomBytes(150 << 20));
+    const { server, home } = await sshScene(t);
+    const options = sshOptions(home.folder, home.knownHosts, `${holdfastPath} serve --stdio --path ${folder}`);
+    const location = `ssh:${server.user}@127.0.0.1:${server.port}/repository`;
+    await holdfast(location, [...options, 'init']);
+    const child = startHoldfast(location, [...options, '--limit-upload', '5000', 'backup', source]);
+    const ended = once(child, 'exit');
+    const locks = join(folder, 'repository', 'locks');
+    while (readdirSync(locks).length === 0 || readdirSync(join(folder, 'repository', 'tmp')).length === 0) await delay(20);
+    await delay(500);
+    assert.ok(child.pid !== undefined);
+    process.kill(-child.pid, 'SIGINT');
+    assert.deepEqual(await ended, [130, null]);
+    assert.deepEqual(readdirSync(locks), []);
   });
 
   it('says why it does not get through', async (t) => {
