@@ -126,15 +126,23 @@ function resultType(symbol: string): string {
 }
 
 const eintr = 4;
+/** EINTR, EAGAIN, ETIMEDOUT: the last two are what locks inside V8 leave behind, too. */
+const passing: ReadonlySet<number> = new Set([eintr, 11, 110]);
+/** A call that blocks never answers EAGAIN; a file system that really answers so, or with ETIMEDOUT, is believed in the end. */
+const maxRepeats = 16;
 
-/** Minus errno instead of -1; a call that a signal interrupted is made again. */
-function reporting(foreign: Foreign, errno: () => number): Foreign {
+/**
+ * Minus errno instead of -1. A call that a signal interrupted is made again. So is one whose number may be another's: between a call that
+ * failed and the moment in which its errno is read, V8 may wait for a lock, and the futex behind it sets errno (seen: EAGAIN from mkdir
+ * of a folder that is there). The call failed and changed nothing, so it fails again, with its own number.
+ */
+export function reporting(foreign: Foreign, errno: () => number): Foreign {
   return (...values) => {
-    for (;;) {
+    for (let repeats = 0; ; repeats++) {
       const result = foreign(...values);
       if (result !== -1) return result;
       const error = errno();
-      if (error !== eintr) return -error;
+      if (!passing.has(error) || (error !== eintr && repeats >= maxRepeats)) return -error;
     }
   };
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { reporting } from './bindings.ts';
 import * as k from './constants.ts';
 import { listEntries } from './directory-entries.ts';
 import { minusErrno } from './errno.ts';
@@ -74,6 +75,30 @@ describe('files by descriptor', () => {
     assert.equal(c.fadvise(fd, 0, 0, 99), minusErrno('EINVAL'));
     assert.equal(c.fsync(-1), minusErrno('EBADF'));
     c.close(fd);
+  });
+});
+
+describe('a call that failed', () => {
+  /** Fails with these numbers, one after the other, the last one for ever. */
+  function failing(...numbers: readonly number[]) {
+    let calls = 0;
+    const errno = () => numbers[Math.min(calls, numbers.length) - 1] ?? 0;
+    const foreign = () => {
+      calls++;
+      return -1;
+    };
+    return { call: reporting(foreign, errno), calls: () => calls };
+  }
+
+  it('is made again when its number may be that of a lock inside of the engine', () => {
+    const { EAGAIN, ETIMEDOUT, EINTR, EEXIST } = constants.errno;
+    const { call, calls } = failing(EAGAIN, ETIMEDOUT, EINTR, EEXIST);
+    assert.equal(call(), -EEXIST);
+    assert.equal(calls(), 4);
+  });
+
+  it('is believed when it says so again and again', () => {
+    assert.equal(failing(constants.errno.EAGAIN).call(), -constants.errno.EAGAIN);
   });
 });
 

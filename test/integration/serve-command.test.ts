@@ -109,14 +109,9 @@ describe('holdfast serve', () => {
     for (const line of page.split('\n')) assert.match(line, /^(?:# .*|[a-z_]+(?:\{[^}]*\})? \S+|)$/);
     await server.stop();
     const text = readFileSync(log, 'utf8');
-    assert.deepEqual(
-      jsonLines(text).map(({ method, status, received, sent }) => [method, status, received, sent]),
-      [
-        ['POST', 200, 5000, 0],
-        ['GET', 200, 0, 5000],
-        ['GET', 404, 0, 0],
-      ],
-    );
+    // A line is written when the exchange has ended on the server's side, which may be after the next one has begun.
+    const lines = jsonLines(text).map(({ method, status, received, sent }) => [method, status, received, sent].join(' '));
+    assert.deepEqual(lines.sort(), ['GET 200 0 5000', 'GET 404 0 0', 'POST 200 5000 0']);
     assert.doesNotMatch(text, /secret|c2Vj/);
   });
 
