@@ -44,8 +44,8 @@ export function answerText(exchange: Exchange, status: number, text = ''): void 
   response.statusCode = status;
   // restic shows the status line, and no body.
   if (text !== '' && request.httpVersionMajor === 1) response.statusMessage = statusText(text);
-  // An answer to HEAD has no body, and HTTP/2 no text in the status line.
-  if (text !== '' && request.method === 'HEAD') response.setHeader('Holdfast-Reason', statusText(text));
+  // An answer to HEAD has no body; that to an upload which is still being sent may be lost with its stream; HTTP/2 has no text in the status line.
+  if (text !== '') response.setHeader('Holdfast-Reason', statusText(text));
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
   response.setHeader('Content-Length', body.length);
   response.end(request.method === 'HEAD' ? undefined : body);

@@ -55,7 +55,7 @@ export function statusError(what: string, location: string, status: number, head
   );
 }
 
-/** Holdfast's own server says it here where there can be no body. */
+/** Holdfast's own server says it here, too: there may be no body, or it may get lost. */
 function reasonHeader(headers: IncomingHttpHeaders): string {
   const text = headers['holdfast-reason'];
   return typeof text === 'string' && /^[ -~]{1,400}$/.test(text) ? text : '';
