@@ -18,26 +18,35 @@ export interface LineFault {
 interface Connection {
   readonly client: Socket;
   readonly target: Socket;
+  /** What it has carried. */
+  bytes: number;
+}
+
+export interface FaultProxyOptions {
+  /** No connection stalls before it has carried so much. */
+  readonly loginBytes?: number;
 }
 
 export class FaultProxy implements AsyncDisposable {
   readonly #server: Server;
+  readonly #loginBytes: number;
   readonly #connections = new Set<Connection>();
   #armed: LineFault[] = [];
   #fired: LineFault[] = [];
   #passedBytes: Record<Direction, number> = { up: 0, down: 0 };
 
-  static async start(targetPort: number): Promise<FaultProxy> {
-    const proxy = new FaultProxy(targetPort);
+  static async start(targetPort: number, options: FaultProxyOptions = {}): Promise<FaultProxy> {
+    const proxy = new FaultProxy(targetPort, options);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
 
-  private constructor(targetPort: number) {
+  private constructor(targetPort: number, { loginBytes = 0 }: FaultProxyOptions) {
+    this.#loginBytes = loginBytes;
     // With Nagle's delay every small question would take 40 ms more.
     this.#server = createServer({ noDelay: true }, (client) => {
-      const connection = { client, target: connect({ port: targetPort, host: '127.0.0.1', noDelay: true }) };
+      const connection = { client, target: connect({ port: targetPort, host: '127.0.0.1', noDelay: true }), bytes: 0 };
       this.#connections.add(connection);
       this.#pump(connection, 'up');
       this.#pump(connection, 'down');
@@ -73,7 +82,7 @@ export class FaultProxy implements AsyncDisposable {
   #pump(connection: Connection, direction: Direction): void {
     const [from, to] = direction === 'up' ? [connection.client, connection.target] : [connection.target, connection.client];
     from.on('data', (bytes: Buffer) => {
-      const fault = this.#faultWithin(direction, bytes.length);
+      const fault = this.#faultWithin(connection, direction, bytes.length);
       if (fault === undefined) this.#pass(bytes, from, to);
       else this.#apply(fault, connection, bytes, from, to);
     });
@@ -91,9 +100,13 @@ export class FaultProxy implements AsyncDisposable {
     to.once('drain', () => from.resume());
   }
 
-  #faultWithin(direction: Direction, count: number): LineFault | undefined {
+  #faultWithin(connection: Connection, direction: Direction, count: number): LineFault | undefined {
+    const isLogin = connection.bytes < this.#loginBytes;
+    connection.bytes += count;
     this.#passedBytes[direction] += count;
-    const fault = this.#armed.find((armed) => armed.direction === direction && armed.afterBytes < this.#passedBytes[direction]);
+    const isDue = ({ kind, direction: wanted, afterBytes }: LineFault): boolean =>
+      wanted === direction && afterBytes < this.#passedBytes[direction] && !(isLogin && kind === 'stall');
+    const fault = this.#armed.find(isDue);
     if (fault === undefined) return undefined;
     this.#armed = this.#armed.filter((armed) => armed !== fault);
     this.#fired.push(fault);

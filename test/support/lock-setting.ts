@@ -11,6 +11,7 @@ import type { Lock } from '../../src/repository/lock/lock.ts';
 import { type LockPlace, writeLock } from '../../src/repository/lock/lock-files.ts';
 import type { OpenRepository } from '../../src/repository/open-repository.ts';
 import { UnpackedFiles } from '../../src/repository/unpacked-files.ts';
+import type { Backend } from '../../src/storage/backend.ts';
 import { MemoryBackend } from '../../src/storage/memory/memory-backend.ts';
 import { FaultyBackend, type PlannedFault } from '../../src/storage/wrappers/faulty-backend.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -41,9 +42,13 @@ export class LockSetting {
 
   /** The place as a process sees it whose storage has these faults. */
   placeWith(...plan: PlannedFault[]): LockPlace {
-    const faulty = new FaultyBackend(this.backend, plan, this.clock);
+    return this.placeOn(new FaultyBackend(this.backend, plan, this.clock));
+  }
+
+  /** @param backend something around the one of this setting */
+  placeOn(backend: Backend): LockPlace {
     const sealer = new Sealer(this.#repository.masterKey, systemRandomness);
-    return { backend: faulty, files: new UnpackedFiles(faulty, sealer, this.#repository.config.version), clock: this.clock };
+    return { backend, files: new UnpackedFiles(backend, sealer, this.#repository.config.version), clock: this.clock };
   }
 
   /** Lets the clock run for so long (4 s unless told), in which the lock must be there or be refused. */

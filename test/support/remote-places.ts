@@ -25,6 +25,9 @@ export interface Faults {
   readonly http: readonly HttpFault[];
 }
 
+/** Somebody may have to type a passphrase, so a login may take two minutes: too long to wait for. */
+const sshLoginBytes = 10_000;
+
 export class RemotePlace implements AsyncDisposable {
   readonly name: string;
   /** Variables for the programs. */
@@ -75,7 +78,7 @@ export class RemotePlace implements AsyncDisposable {
     const server = stack.use(await SshServer.start({ keys: [home.addKey()] }));
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-sftp-faults-'));
     stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-    const line = stack.use(await FaultProxy.start(server.port));
+    const line = stack.use(await FaultProxy.start(server.port, { loginBytes: sshLoginBytes }));
     home.trust(`[127.0.0.1]:${line.port} ${server.hostKey}`);
     return new RemotePlace('sftp', home.environment, line, undefined, stack.move(), async (name, port) => {
       const plain = join(folder, name);

@@ -7,6 +7,7 @@ import { asHoldfastError, type HoldfastError } from '../../base/errors.ts';
 import type { IndexId } from '../../base/ids.ts';
 import type { MasterKey } from '../../crypto/master-key.ts';
 import { Sealer } from '../../crypto/sealer.ts';
+import { sha256Hex } from '../../crypto/sha256.ts';
 import type { Backend, ListedFile } from '../../storage/backend.ts';
 import { loadIndexBytes, loadIndexPath } from '../../workers/index-loading.ts';
 import { IndexTable } from '../../workers/index-table.ts';
@@ -95,17 +96,26 @@ class IndexLoad {
 
   async #loadRemote(files: readonly ListedFile[]): Promise<void> {
     const sealer = new Sealer(this.#key, systemRandomness);
-    const { signal } = this.#options;
     const queue = files.values();
     const fetchAll = async (): Promise<void> => {
       for (const { name } of queue) {
-        await this.#load(name, async () => {
-          const stored = await this.#backend.load({ kind: 'index', name }, { signal });
-          return loadIndexBytes(stored, name, sealer, this.#index);
-        });
+        await this.#load(name, () => this.#fetch(name, sealer));
       }
     };
     await Promise.all(Array.from({ length: fetchesAtOnce }, fetchAll));
+  }
+
+  /** Bytes that went wrong on their way are asked for once more, as in loadVerified; what takes them in has looked at the hash already. */
+  async #fetch(name: string, sealer: Sealer): Promise<Uint32Array> {
+    const { signal } = this.#options;
+    const stored = await this.#backend.load({ kind: 'index', name }, { signal });
+    try {
+      return loadIndexBytes(stored, name, sealer, this.#index);
+    } catch (error) {
+      if (sha256Hex(stored) === name) throw error;
+      const again = await this.#backend.load({ kind: 'index', name }, { signal, isFresh: true });
+      return loadIndexBytes(again, name, sealer, this.#index);
+    }
   }
 
   async #load(name: string, read: () => Uint32Array | Promise<Uint32Array>): Promise<void> {

@@ -7,6 +7,7 @@ import type { EventSink } from '../../base/events.ts';
 import { ignoreEvents } from '../../base/events.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import type { LockId } from '../../base/ids.ts';
+import { awaitListing } from './await-listing.ts';
 import { type Attempt, checkForConflicts } from './conflicts.ts';
 import { ignoreHangup, stopIgnoringHangup } from './hangup.ts';
 import { instantOf } from './instant.ts';
@@ -62,7 +63,7 @@ async function tryAcquire(place: LockPlace, { isExclusive, signal, onWritten }: 
     // Without the signal: a write that was cancelled may have happened, and a lock whose id nobody knows would stay.
     const id = await writeLock(place, lock);
     onWritten?.();
-    await confirm(place, id, attempt);
+    await confirm(place, id, attempt, events);
     return new Lock(place, { id, lock, written }, events);
   } catch (error) {
     stopIgnoringHangup();
@@ -71,10 +72,12 @@ async function tryAcquire(place: LockPlace, { isExclusive, signal, onWritten }: 
 }
 
 /** The second look. Whatever ends it, one's own lock does not stay in the way of others. */
-async function confirm(place: LockPlace, id: LockId, attempt: Attempt): Promise<void> {
+async function confirm(place: LockPlace, id: LockId, attempt: Attempt, events: EventSink): Promise<void> {
   try {
     attempt.harmless.add(id);
     await sleepUnlessCancelled(place.clock, settleMs, attempt.signal);
+    // Whoever shares the repository removes nothing, so an old list does no harm.
+    if (attempt.isExclusive) await awaitListing(place, id, events, attempt.signal);
     await checkForConflicts(place, attempt);
   } catch (error) {
     await place.files.remove('lock', id);

@@ -30,7 +30,7 @@ export async function readLocks(place: LockPlace, except: ReadonlySet<LockId>, s
   return found.filter((lock) => lock !== undefined);
 }
 
-async function listLocks(place: LockPlace, signal: AbortSignal | undefined): Promise<ListedFile[]> {
+export async function listLocks(place: LockPlace, signal: AbortSignal | undefined): Promise<ListedFile[]> {
   return await Array.fromAsync(place.backend.list('lock', { signal }));
 }
 
